@@ -1,0 +1,1 @@
+"""The contract: every message on the wire and the plant model."""

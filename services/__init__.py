@@ -1,0 +1,1 @@
+"""floorstream: the stages of the road of a scan."""

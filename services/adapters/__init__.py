@@ -1,0 +1,1 @@
+"""The machines: one technology per file, no rules."""
