@@ -1,0 +1,1 @@
+"""The independent oracle: a naive, slow, clear program written from the contract alone."""
