@@ -1,0 +1,148 @@
+"""The plant model as the rules see it: operations, read points, products with routings, tracking bounds.
+
+Built from the canonical document that the linter of the plant file makes; it is trusted here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from services.core.scan import Action
+
+
+class Presence(StrEnum):
+    """May a unit be at several operations at once?"""
+
+    SINGLE = "single"
+    MULTIPLE = "multiple"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step of work; WIP and dwell are kept per operation. Durations in µs."""
+
+    id: str
+    name_en: str
+    name_zh: str
+    area: str
+    work_center: str
+    wip_limit: int | None = None
+    wip_min: int | None = None
+    dwell_limit: int | None = None
+    dwell_limit_clock: str = "wall"
+    standard_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPoint:
+    """What a read at this scanner, portal or tag means."""
+
+    operation: str | None
+    action: Action | None
+    work_unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """The bounds within which history is kept and clocks are believed. Durations in µs."""
+
+    presence: Presence
+    max_clock_ahead: int
+    max_clock_skew: int
+    history_events: int
+    history_horizon: int
+    unit_retention: int
+
+
+@dataclass(frozen=True)
+class PlantModel:
+    """One version of the plant model. `version` holds for the records after its marker in the log."""
+
+    version: int
+    document: Mapping[str, Any]
+    tracking: Tracking
+    operations: Mapping[str, Operation]
+    read_points: Mapping[str, ReadPoint]
+    routings: Mapping[str, tuple[str, ...]]
+    positions: Mapping[str, Mapping[str, int]]
+    presences: Mapping[str, Presence]
+    unit_costs: Mapping[str, int]
+    sources: Mapping[str, Mapping[str, str | None]]
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], version: int = 1) -> "PlantModel":
+        """Build the lookups from a canonical plant document."""
+        products: Sequence[Mapping[str, Any]] = document.get("products", ())
+        routings = {p["id"]: tuple(p.get("routing") or ()) for p in products}
+        return cls(
+            version=version,
+            document=document,
+            tracking=_tracking(document["tracking"]),
+            operations={o["id"]: _operation(o) for o in document.get("operations", ())},
+            read_points={r["id"]: _read_point(r) for r in document.get("read_points", ())},
+            routings=routings,
+            positions={p: {op: i for i, op in enumerate(ops)} for p, ops in routings.items()},
+            presences={p["id"]: Presence(p["presence"]) for p in products if p.get("presence")},
+            unit_costs={p["id"]: _millionths(p["unit_cost"]) for p in products if p.get("unit_cost") is not None},
+            sources=document.get("sources", {}),
+        )
+
+    def position(self, product: str | None, operation: str) -> int | None:
+        """The operation's place (from 0) on the product's routing, or None when it has none there."""
+        routing = self.positions.get(product) if product is not None else None
+        return routing.get(operation) if routing is not None else None
+
+    def last_operation(self, product: str | None) -> str | None:
+        """The operation whose departure completes a unit of this product, if it has a routing."""
+        routing = self.routings.get(product) if product is not None else None
+        return routing[-1] if routing else None
+
+    def is_multiple(self, product: str | None) -> bool:
+        """May a unit of this product be at several operations at once?"""
+        presence = self.presences.get(product) if product is not None else None
+        return (presence or self.tracking.presence) is Presence.MULTIPLE
+
+    @cached_property
+    def operation_ids(self) -> tuple[str, ...]:
+        """All operations, in the order of the plant file."""
+        return tuple(self.operations)
+
+
+def _tracking(document: Mapping[str, Any]) -> Tracking:
+    return Tracking(
+        presence=Presence(document["presence"]),
+        max_clock_ahead=document["max_clock_ahead_us"],
+        max_clock_skew=document["max_clock_skew_us"],
+        history_events=document["history_events"],
+        history_horizon=document["history_horizon_us"],
+        unit_retention=document["unit_retention_us"],
+    )
+
+
+def _operation(document: Mapping[str, Any]) -> Operation:
+    name = document.get("name") or {}
+    return Operation(
+        id=document["id"],
+        name_en=name.get("en") or document["id"],
+        name_zh=name.get("zh") or name.get("en") or document["id"],
+        area=document.get("area") or "",
+        work_center=document.get("work_center") or "",
+        wip_limit=document.get("wip_limit"),
+        wip_min=document.get("wip_min"),
+        dwell_limit=document.get("dwell_limit_us"),
+        dwell_limit_clock=document.get("dwell_limit_clock") or "wall",
+        standard_time=document.get("standard_time_us"),
+    )
+
+
+def _read_point(document: Mapping[str, Any]) -> ReadPoint:
+    action = document.get("action")
+    return ReadPoint(document.get("operation"), Action[action.upper()] if action else None, document.get("work_unit"))
+
+
+def _millionths(text: str) -> int:
+    whole, _, fraction = str(text).partition(".")
+    sign = -1 if whole.startswith("-") else 1
+    return sign * (abs(int(whole or "0")) * 1_000_000 + int((fraction + "000000")[:6]))

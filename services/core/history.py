@@ -1,0 +1,201 @@
+"""A unit's kept history: late events are put in their place, everything older than the edge is final.
+
+    head (folded, final) | edge | kept events, by time | now (folded)
+
+`accept` takes one resolved event in log order. The visits that result are those of the whole set of accepted
+events, whatever the order and however often they came, as long as none comes from behind the edge.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import groupby
+from operator import attrgetter
+
+from services.core import kept
+from services.core.equipment import PlantModel
+from services.core.fold import Fold
+from services.core.scan import Action, Scan
+from services.core.unit import UnitState, Visit
+
+NEVER = -(1 << 62)
+"""Earlier than every event: the edge and the newest time of a unit without any."""
+
+_time = attrgetter("time")
+
+Models = Mapping[int, PlantModel]
+
+
+class Verdict(Enum):
+    """What became of an event."""
+
+    ACCEPTED = auto()
+    DUPLICATE = auto()
+    CONFLICTING_DUPLICATE = auto()
+    TOO_LATE = auto()
+
+
+@dataclass(slots=True)
+class History:
+    """One unit: its final head, its kept events and what they fold to.
+
+    `accepted` counts accepted events (the revision within a generation), `first_model` is the lowest plant-model
+    version among them (it decides the presence), `head_product` the product named by an event already absorbed.
+    `changed` holds visits that differ from what they were at the last `take_changes`, None for one that vanished;
+    `before` those same visits as they were then, where they existed.
+    """
+
+    accepted: int = 0
+    first_model: int = 0
+    edge: int = NEVER
+    newest: int = NEVER
+    count: int = 0
+    has_voids: bool = False
+    product: str | None = None
+    head_product: str | None = None
+    now: UnitState = field(default_factory=UnitState)
+    head: UnitState | None = None
+    kept: bytes = b""
+    changed: dict[int, Visit | None] = field(default_factory=dict)
+    before: dict[int, Visit] = field(default_factory=dict)
+
+    def accept(self, scan: Scan, models: Models) -> Verdict:
+        """Take one event in; the state changes only when the verdict is ACCEPTED."""
+        time = scan.time
+        if self.count and kept.may_hold(self.kept, scan.event_id):
+            verdict = self._repeat(scan)
+            if verdict is not None:
+                return verdict
+        if time <= self.edge:
+            return Verdict.TOO_LATE
+        if not self.accepted:
+            self.first_model = scan.model
+            self.product = scan.product
+        in_order = (
+            time > self.newest
+            and not self.has_voids
+            and scan.action is not Action.VOID
+            and (scan.product is None or self.product is not None)
+        )
+        if in_order:
+            self._append(scan, models)
+        elif not self._insert(scan, models):
+            return Verdict.TOO_LATE
+        self.accepted += 1
+        tracking = models[scan.model].tracking
+        while self.count > tracking.history_events or (
+            self.count > 1 and kept.first_time(self.kept) < self.newest - tracking.history_horizon
+        ):
+            if not self._absorb(models):
+                break
+        return Verdict.ACCEPTED
+
+    def take_changes(self) -> tuple[dict[int, Visit | None], dict[int, Visit]]:
+        """The visits changed since the last call, and what they were; then forget both."""
+        changes = self.changed, self.before
+        self.changed, self.before = {}, {}
+        return changes
+
+    def remember_open(self) -> None:
+        """Note the open visits as they are now, so that `before` can tell what a change changed."""
+        for visit in self.now.open:
+            if visit.seq not in self.before:
+                self.before[visit.seq] = visit.copy()
+
+    def _append(self, scan: Scan, models: Models) -> None:
+        fold = Fold(self.now, models, self.product, self._multiple(models), self.changed)  # type: ignore[arg-type]
+        fold.apply(scan)
+        self.kept += kept.pack(scan)
+        self.newest = scan.time
+        self.count += 1
+
+    def _multiple(self, models: Models) -> bool:
+        return models[self.first_model].is_multiple(self.product)
+
+    def _repeat(self, scan: Scan) -> Verdict | None:
+        for other in kept.unpack(self.kept):
+            if other.event_id == scan.event_id:
+                return Verdict.DUPLICATE if other.content == scan.content else Verdict.CONFLICTING_DUPLICATE
+        return None
+
+    def _insert(self, scan: Scan, models: Models) -> bool:
+        """Put a late event, a void or a first-named product in its place and fold again; False if there is no room."""
+        events = kept.unpack(self.kept)
+        limit = 4 * models[scan.model].tracking.history_events
+        if sum(other.time == scan.time for other in events) >= limit:
+            return False
+        old = self._visits(events, models)
+        events.append(scan)
+        events.sort(key=_time)
+        self.has_voids = self.has_voids or scan.action is Action.VOID
+        self.kept = kept.pack_all(events)
+        self.count += 1
+        self.newest = max(self.newest, scan.time)
+        self._refold(events, old, models)
+        return True
+
+    def _refold(self, events: list[Scan], old: dict[int, Visit], models: Models) -> None:
+        effective = _effective(events)
+        self.product = self.head_product or _first_product(effective)
+        fold = self._fold(effective, models)
+        self.now = fold.state
+        for seq, visit in fold.touched.items():
+            was = old.pop(seq, None)
+            if was != visit:
+                self._note(seq, visit, was)
+            elif seq in self.changed:
+                self.changed[seq] = visit
+        for seq, was in old.items():
+            self._note(seq, None, was)
+
+    def _note(self, seq: int, visit: Visit | None, was: Visit | None) -> None:
+        if was is not None and seq not in self.changed and seq not in self.before:
+            self.before[seq] = was
+        self.changed[seq] = visit
+
+    def _visits(self, events: list[Scan], models: Models) -> dict[int, Visit]:
+        if not events:
+            return {}
+        return dict(self._fold(_effective(events), models).touched)
+
+    def _fold(self, effective: Iterable[Scan], models: Models) -> Fold:
+        state = UnitState() if self.head is None else self.head.copy()
+        fold = Fold(state, models, self.product, self._multiple(models))
+        fold.touched.update((visit.seq, visit) for visit in state.open)
+        for _, instant in groupby(effective, key=_time):
+            fold.instant(list(instant))
+        return fold
+
+    def _absorb(self, models: Models) -> bool:
+        """Make the oldest instant final; False when it is the newest, which is never absorbed."""
+        events = kept.unpack(self.kept)
+        oldest = events[0].time
+        if oldest == self.newest:
+            return False
+        voided = {event.voids for event in events if event.action is Action.VOID}
+        size = sum(1 for event in events if event.time == oldest)
+        gone = [event for event in events[:size] if event.action is not Action.VOID and event.event_id not in voided]
+        head = UnitState() if self.head is None else self.head
+        Fold(head, models, self.product, self._multiple(models)).instant(gone)
+        self.head = head
+        self.head_product = self.head_product or _first_product(gone)
+        self.edge = oldest
+        self.count -= size
+        self.kept = kept.pack_all(events[size:])
+        self.has_voids = self.has_voids and any(event.action is Action.VOID for event in events[size:])
+        return True
+
+
+def _effective(events: list[Scan]) -> list[Scan]:
+    """The events without those that a void names, and without the voids."""
+    voided = {event.voids for event in events if event.action is Action.VOID}
+    if not voided:
+        return events
+    return [event for event in events if event.action is not Action.VOID and event.event_id not in voided]
+
+
+def _first_product(events: list[Scan]) -> str | None:
+    named = [event for event in events if event.product is not None]
+    if not named:
+        return None
+    return min(named, key=lambda event: (event.time, event.action, event.event_id)).product
