@@ -168,27 +168,25 @@ class History:
 
     def _absorb(self, models: Models) -> bool:
         """Make the oldest instant final; False when it is the newest, which is never absorbed."""
-        events = kept.unpack(self.kept)
-        oldest = events[0].time
-        if oldest == self.newest:
+        if kept.first_time(self.kept) == self.newest:
             return False
-        voided = {event.voids for event in events if event.action is Action.VOID}
-        size = sum(1 for event in events if event.time == oldest)
-        gone = [event for event in events[:size] if event.action is not Action.VOID and event.event_id not in voided]
+        gone, rest = kept.take_first_instant(self.kept)
+        self.edge = gone[0].time
+        self.count -= len(gone)
+        if self.has_voids:
+            gone = _effective(gone, among=gone + kept.unpack(rest))
+            self.has_voids = any(event.action is Action.VOID for event in kept.unpack(rest))
+        self.kept = rest
         head = UnitState() if self.head is None else self.head
         Fold(head, models, self.product, self._multiple(models)).instant(gone)
         self.head = head
         self.head_product = self.head_product or _first_product(gone)
-        self.edge = oldest
-        self.count -= size
-        self.kept = kept.pack_all(events[size:])
-        self.has_voids = self.has_voids and any(event.action is Action.VOID for event in events[size:])
         return True
 
 
-def _effective(events: list[Scan]) -> list[Scan]:
-    """The events without those that a void names, and without the voids."""
-    voided = {event.voids for event in events if event.action is Action.VOID}
+def _effective(events: list[Scan], among: list[Scan] | None = None) -> list[Scan]:
+    """The events without those that a void (`among` all that are kept) names, and without the voids."""
+    voided = {event.voids for event in among or events if event.action is Action.VOID}
     if not voided:
         return events
     return [event for event in events if event.action is not Action.VOID and event.event_id not in voided]

@@ -104,3 +104,13 @@ def _unpack_one(kept: bytes, start: int) -> tuple[Scan, int]:
     if fields & _DELTA:
         scan.quantity_delta = int(text())
     return scan, start + length
+
+
+def take_first_instant(kept: bytes) -> tuple[list[Scan], bytes]:
+    """The events of the oldest instant, and the rest still packed."""
+    scan, at = _unpack_one(kept, 0)
+    scans = [scan]
+    while at < len(kept) and _HEAD.unpack_from(kept, at)[3] == scan.time:
+        another, at = _unpack_one(kept, at)
+        scans.append(another)
+    return scans, kept[at:]

@@ -1,5 +1,4 @@
-"""Ring of time slots for one operation, and the throughput and percentiles of windows made of whole
-slots.
+"""Ring of time slots of one operation, and throughput and percentiles of windows made of whole slots.
 
 A slot gathers the visits that closed at the operation with `departed` in [start_us, start_us + width_us),
 where start_us is `departed` rounded down to a multiple of width_us since the epoch (UTC). A ring keeps
@@ -88,9 +87,7 @@ class Slot:
     def merge(self, other: "Slot") -> None:
         """Add what another partition counted in the same slot. Raises ValueError where it is another slot."""
         if (other.start_us, other.width_us) != (self.start_us, self.width_us):
-            raise ValueError(
-                f"{other.start_us}+{other.width_us} µs is not slot {self.start_us}+{self.width_us}"
-            )
+            raise ValueError(f"{other.start_us}+{other.width_us} µs is not slot {self.start_us}+{self.width_us}")
         self.n += other.n
         self.dwell.merge(other.dwell)
         self.queue.merge(other.queue)
@@ -126,14 +123,8 @@ class SlotRing:
         self._width_us, self._kept = shape
         self._slots: dict[int, Slot] = {}
         for slot in slots:
-            if (
-                slot.width_us != self._width_us
-                or slot.start_us % self._width_us
-                or slot.start_us in self._slots
-            ):
-                raise ValueError(
-                    f"slot {slot.start_us} of {slot.width_us} µs has no place in a ring of {shape}"
-                )
+            if slot.width_us != self._width_us or slot.start_us % self._width_us or slot.start_us in self._slots:
+                raise ValueError(f"slot {slot.start_us} of {slot.width_us} µs has no place in a ring of {shape}")
             self._slots[slot.start_us] = slot
         self._newest_us: int | None = max(self._slots, default=None)
         self._drop_old()
@@ -143,6 +134,21 @@ class SlotRing:
     def slots(self) -> list[Slot]:
         """The live slots, oldest first; they stay the ring's own."""
         return [self._slots[start] for start in sorted(self._slots)]
+
+    def get(self, start_us: int) -> Slot | None:
+        """The live slot that begins at this instant, if any."""
+        return self._slots.get(start_us)
+
+    def advance(self, newest_us: int) -> None:
+        """Say how far the log has come, so that what is kept does not depend on which visits closed here.
+
+        Where every call is preceded by an advance to at least its `departed`, the live slots are the multiset of
+        the visits present, whatever was added and removed in between.
+        """
+        start = newest_us - newest_us % self._width_us
+        if self._newest_us is None or start > self._newest_us:
+            self._newest_us = start
+            self._drop_old()
 
     def add(self, departed: int, dwell: int, queue: int, process: int) -> Touched:
         """Count a visit closed at `departed`. ValueError, and nothing changes, for a negative duration."""

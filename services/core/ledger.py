@@ -1,0 +1,229 @@
+"""Operation state of one partition, derived from its units: what lies where, what came and went, how long it took.
+
+Nothing is incremented from events. A unit's visits before and after a change are taken out and put in again, so the
+ledger is a pure function of the present truth and a correction may lower a count. Slots of the windows are
+the multiset of closed visits whose `departed` lies not too far behind the partition's newest event time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from services.core.equipment import PlantModel
+from services.core.errors import BrokenGuarantee
+from services.core.unit import Flag, Outcome, Status, UnitState, Visit
+from services.core.windows import MINUTES, TENS, RingShape, Slot, SlotRing
+
+SHAPES: tuple[RingShape, ...] = (MINUTES, TENS)
+OLDEST = 10
+"""How many of the oldest open stays an operation names."""
+
+_REWORK = int(Flag.REWORK)
+_COMPLETED, _SCRAPPED = int(Outcome.COMPLETED), int(Outcome.SCRAPPED)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an operation's state says of one partition. Quantity in millionths, value in 10⁻¹² of the currency."""
+
+    queued: int = 0
+    running: int = 0
+    finished: int = 0
+    held: int = 0
+    quantity: int = 0
+    value: int = 0
+    arrivals: int = 0
+    departures: int = 0
+    completed: int = 0
+    scrapped: int = 0
+    rework: int = 0
+
+    @property
+    def wip(self) -> int:
+        """Open visits."""
+        return self.queued + self.running + self.finished + self.held
+
+
+@dataclass(slots=True)
+class Totals:
+    """Units of a partition: entered − completed − scrapped = in process + in transit, always."""
+
+    entered: int = 0
+    completed: int = 0
+    scrapped: int = 0
+    in_process: int = 0
+    in_transit: int = 0
+
+
+class Oldest:
+    """The open stays of one operation, oldest first on demand.
+
+    A heap that forgets lazily: closing a stay only takes it out of `stays`; what the heap still holds of it is
+    thrown away when it comes up, or when it outgrows the living.
+    """
+
+    __slots__ = ("_heap", "stays")
+
+    def __init__(self) -> None:
+        self.stays: dict[str, tuple[int, str]] = {}
+        self._heap: list[tuple[int, str, str]] = []
+
+    def add(self, unit_id: str, arrived: int, visit_id: str) -> None:
+        """Note an open stay; at most one per unit."""
+        stay = (arrived, visit_id)
+        if self.stays.get(unit_id) == stay:
+            return
+        self.stays[unit_id] = stay
+        heappush(self._heap, (arrived, unit_id, visit_id))
+        if len(self._heap) > 2 * len(self.stays) + 64:
+            self._heap = [(at, unit, visit) for unit, (at, visit) in self.stays.items()]
+            heapify(self._heap)
+
+    def remove(self, unit_id: str) -> None:
+        """Forget a stay."""
+        self.stays.pop(unit_id, None)
+
+    def first(self, count: int) -> list[tuple[str, int, str]]:
+        """The `count` oldest open stays as (unit, arrived, visit_id)."""
+        found: list[tuple[int, str, str]] = []
+        heap = self._heap
+        while heap and len(found) < count:
+            entry = heappop(heap)
+            if self.stays.get(entry[1]) == (entry[0], entry[2]) and entry not in found:
+                found.append(entry)
+        for entry in found:
+            heappush(heap, entry)
+        return [(unit, arrived, visit_id) for arrived, unit, visit_id in found]
+
+
+@dataclass(slots=True)
+class OperationLedger:
+    """One operation in one partition: counts, open stays, and a ring of slots per width."""
+
+    counts: Counts = field(default_factory=Counts)
+    oldest: Oldest = field(default_factory=Oldest)
+    rings: dict[int, SlotRing] = field(default_factory=lambda: {s.width_us: SlotRing(s) for s in SHAPES})
+
+
+SlotKey = tuple[str, int, int]
+"""(operation, width in µs, start in µs)"""
+
+
+class Ledger:
+    """All operations of one partition, and what changed since it was last asked."""
+
+    def __init__(self, models: Mapping[int, PlantModel]) -> None:
+        self._models = models
+        self.operations: dict[str, OperationLedger] = {}
+        self.totals = Totals()
+        self.newest: int | None = None
+        self.changed_operations: set[str] = set()
+        self.changed_slots: set[SlotKey] = set()
+
+    def operation(self, operation: str) -> OperationLedger:
+        """The ledger of an operation, empty when it was never visited."""
+        ledger = self.operations.get(operation)
+        if ledger is None:
+            ledger = self.operations[operation] = OperationLedger()
+        return ledger
+
+    def slot(self, key: SlotKey) -> Slot | None:
+        """The slot under this key, None where it is empty or dropped."""
+        return self.operation(key[0]).rings[key[1]].get(key[2])
+
+    def advance(self, newest: int) -> None:
+        """Move the partition's newest event time on; slots are kept relative to it."""
+        if self.newest is None or newest > self.newest:
+            self.newest = newest
+
+    def change(
+        self, unit_id: str, before: Mapping[int, Visit], changed: Mapping[int, Visit | None], old: Totals, now: UnitState
+    ) -> None:
+        """Put a unit's change in: `changed` visits (None: vanished), what they were, its totals then and its state now."""
+        for seq in changed:
+            was = before.get(seq)
+            if was is not None:
+                self._count(unit_id, was, -1)
+        for visit in changed.values():
+            if visit is not None:
+                self._count(unit_id, visit, 1)
+        new, totals = unit_totals(now), self.totals
+        totals.entered += new.entered - old.entered
+        totals.completed += new.completed - old.completed
+        totals.scrapped += new.scrapped - old.scrapped
+        totals.in_process += new.in_process - old.in_process
+        totals.in_transit += new.in_transit - old.in_transit
+
+    def index(self, unit_id: str, state: UnitState) -> None:
+        """Note a recovered unit's open stays (the counts themselves are recovered, and checked against these)."""
+        for visit in state.open:
+            self.operation(visit.operation).oldest.add(unit_id, visit.arrived, visit.visit_id)
+
+    def check(self) -> None:
+        """Raise BrokenGuarantee where the books do not balance."""
+        totals = self.totals
+        if totals.entered - totals.completed - totals.scrapped != totals.in_process + totals.in_transit:
+            raise BrokenGuarantee(f"the plant's ledger does not balance: {totals}")
+        for name in self.changed_operations:
+            ledger = self.operations[name]
+            counts = ledger.counts
+            if not counts.arrivals - counts.departures == counts.wip == len(ledger.oldest.stays):
+                raise BrokenGuarantee(
+                    f"the ledger of operation {name} does not balance: {counts}, open stays {len(ledger.oldest.stays)}"
+                )
+
+    def _count(self, unit_id: str, visit: Visit, sign: int) -> None:
+        operation = visit.operation
+        ledger = self.operation(operation)
+        self.changed_operations.add(operation)
+        counts = ledger.counts
+        counts.arrivals += sign
+        if visit.flags & _REWORK:
+            counts.rework += sign
+        if visit.departed is None:
+            self._count_open(unit_id, visit, ledger, sign)
+            return
+        counts.departures += sign
+        if visit.outcome == _COMPLETED:
+            counts.completed += sign
+        elif visit.outcome == _SCRAPPED:
+            counts.scrapped += sign
+        dwell = visit.dwell
+        for width, ring in ledger.rings.items():
+            if self.newest is not None:
+                ring.advance(self.newest)
+            change = ring.add if sign > 0 else ring.remove
+            touched = change(visit.departed, dwell, visit.queue, visit.process)
+            if touched.slot is not None or touched.dropped:
+                self.changed_slots.add((operation, width, visit.departed - visit.departed % width))
+
+    def _count_open(self, unit_id: str, visit: Visit, ledger: OperationLedger, sign: int) -> None:
+        counts = ledger.counts
+        if visit.held:
+            counts.held += sign
+        elif visit.phase == 0:
+            counts.queued += sign
+        elif visit.phase == 1:
+            counts.running += sign
+        else:
+            counts.finished += sign
+        counts.quantity += sign * visit.quantity
+        if visit.product is not None:
+            cost = self._models[visit.model].unit_costs.get(visit.product)
+            if cost:
+                counts.value += sign * visit.quantity * cost
+        if sign > 0:
+            ledger.oldest.add(unit_id, visit.arrived, visit.visit_id)
+        else:
+            ledger.oldest.remove(unit_id)
+
+
+def unit_totals(state: UnitState) -> Totals:
+    """One unit's share of the totals."""
+    return Totals(
+        state.entries,
+        state.completions,
+        state.scraps,
+        int(state.status == Status.IN_PROCESS),
+        int(state.status == Status.IN_TRANSIT),
+    )

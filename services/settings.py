@@ -1,0 +1,79 @@
+"""Settings, read from the environment once; adapters receive values and never look there themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class BadSetting(Exception):
+    """A setting cannot be used; the message names it and says what is expected."""
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """Where the broker is and what it can do.
+
+    `embedded` is a broker for trying and testing: no idempotent producer, one copy, session timeouts of 6 s.
+    """
+
+    brokers: str
+    embedded: bool
+    replication: int
+    scan_partitions: int
+    operation_partitions: int
+    session_timeout_s: float
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """What every stage needs. `metrics_port` 0: no metrics server. `instance` names this worker of its stage."""
+
+    kafka: KafkaSettings
+    database_url: str
+    generation: int
+    host: str
+    port: int
+    metrics_port: int
+    data_dir: str
+    instance: str
+    keys_file: str
+
+
+def read(environment: Mapping[str, str]) -> StageSettings:
+    """The settings of a stage. Raises BadSetting naming the variable."""
+    embedded = environment.get("FLOORSTREAM_PROFILE", "kafka") == "embedded"
+    kafka = KafkaSettings(
+        brokers=_needed(environment, "FLOORSTREAM_KAFKA", "host:port of a Kafka broker"),
+        embedded=embedded,
+        replication=_number(environment, "FLOORSTREAM_REPLICATION", 1),
+        scan_partitions=_number(environment, "FLOORSTREAM_PARTITIONS", 4 if embedded else 8),
+        operation_partitions=_number(environment, "FLOORSTREAM_OPERATION_PARTITIONS", 2),
+        session_timeout_s=_number(environment, "FLOORSTREAM_SESSION_TIMEOUT_S", 6 if embedded else 10),
+    )
+    return StageSettings(
+        kafka=kafka,
+        database_url=environment.get("FLOORSTREAM_DATABASE_URL", ""),
+        generation=_number(environment, "FLOORSTREAM_GENERATION", 1),
+        host=environment.get("FLOORSTREAM_HOST", "127.0.0.1"),
+        port=_number(environment, "FLOORSTREAM_PORT", 8080),
+        metrics_port=_number(environment, "FLOORSTREAM_METRICS_PORT", 0),
+        data_dir=environment.get("FLOORSTREAM_DATA_DIR", "/tmp"),
+        instance=environment.get("FLOORSTREAM_INSTANCE", "0"),
+        keys_file=environment.get("FLOORSTREAM_KEYS_FILE", ""),
+    )
+
+
+def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise BadSetting(f"{name} is not set: give it the {meaning}")
+    return value
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise BadSetting(f"{name}={text!r} is not a whole number") from None

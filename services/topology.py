@@ -1,0 +1,87 @@
+"""READ FIRST: the road of a scan as data. Topics, who writes and reads them, and the stages in order.
+
+    reader / MES ─► ingest ─► floor.scans ─► track ─► floor.visits ─► store ─► database
+                                               └────► floor.partials ─► aggregate ─► floor.operations ─► show
+
+Stages meet only in topics. Everything else imports the names from here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MARKER_KEY = b"\x00marker"
+"""Key of a plant-model marker or a drain barrier in floor.scans; its header is `MARKER_HEADER`."""
+MARK_KEY = b"\x00mark"
+"""Key of an end-of-frame mark in floor.visits."""
+PLANT_KEY = b"\x00plant"
+"""Key of the plant's totals in floor.operations."""
+
+MARKER_HEADER = "marker"
+SOURCE_HEADER = "source"
+RECORDED_HEADER = "recorded"
+FIRST_HEADER = "first"
+
+DAY_MS = 86_400_000
+MEGABYTE = 1 << 20
+
+LOG = {"cleanup.policy": "delete"}
+COMPACTED = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(DAY_MS)}
+"""A day's lag: records of a writer that lost its partition are superseded long before compaction could keep them."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. `per` says which count of partitions it has: scans (N), operations (M), or one."""
+
+    name: str
+    key: str
+    schema: str
+    per: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+SCANS = Topic(
+    "floor.scans", "unit_id", "event", "scans", ("ingest", "track (forwards)", "any producer"), ("track", "store"),
+    {**LOG, "message.timestamp.type": "LogAppendTime", "retention.ms": str(30 * DAY_MS)},
+)  # fmt: skip
+VISITS = Topic(
+    "floor.visits", "unit_id", "visits", "scans", ("track",), ("store",),
+    {**LOG, "retention.ms": str(30 * DAY_MS), "max.message.bytes": str(8 * MEGABYTE)},
+)  # fmt: skip
+REJECTS = Topic(
+    "floor.rejects", "unit_id", "rejects", "scans", ("track", "ingest"), ("store",),
+    {**LOG, "retention.ms": str(30 * DAY_MS), "max.message.bytes": str(8 * MEGABYTE)},
+)  # fmt: skip
+PARTIALS = Topic(
+    "floor.partials", "kind|partition|…|operation_id", "partials", "operations", ("track",), ("aggregate",), COMPACTED
+)
+OPERATIONS = Topic(
+    "floor.operations", "operation_id", "operations", "operations", ("aggregate",), ("show", "store"), COMPACTED
+)
+MACHINES = Topic(
+    "floor.machines", "work_unit_id", "machines", "scans", ("ingest",), ("store",),
+    {**LOG, "retention.ms": str(30 * DAY_MS)},
+)  # fmt: skip
+MASTER = Topic(
+    "floor.master", "plant/<version> or order/<id>", "master", "one", ("ingest",),
+    ("ingest", "track", "aggregate", "store", "show"), {"cleanup.policy": "compact"},
+)  # fmt: skip
+
+TOPICS: tuple[Topic, ...] = (SCANS, VISITS, REJECTS, PARTIALS, OPERATIONS, MACHINES, MASTER)
+
+STAGES: tuple[str, ...] = ("ingest", "track", "aggregate", "store", "show")
+"""In the order of the road; each is a folder, a process and a consumer group of its own."""
+
+TRACK_GROUP = "floor-track"
+UNITS_TABLE = "units"
+UNITS_CHANGELOG = f"{TRACK_GROUP}-{UNITS_TABLE}-changelog"
+UNITS_CHANGELOG_CONFIG = {**COMPACTED, "max.message.bytes": str(8 * MEGABYTE)}
+STORE_GROUP = "floor-store"
+AGGREGATE_GROUP = "floor-aggregate"
+
+
+def partitions(topic: Topic, scans: int, operations: int) -> int:
+    """How many partitions a topic has, given the two counts that are chosen."""
+    return {"scans": scans, "operations": operations, "one": 1}[topic.per]
