@@ -17,7 +17,7 @@ class UnitLog:
     """What is remembered of one unit: the head, the kept events in log order, the edge.
 
     `within_bounds` turns False when the log does something after which the result may differ from that of the
-    whole set: this is told to whoever compares, the fold itself never reads it, nor the three fields after it.
+    whole set: this is told to whoever compares, the fold never reads it, nor the three fields after it.
     """
 
     plants: Mapping[int, Plant]

@@ -19,9 +19,7 @@ def seconds(microseconds: int) -> str:
     return f"{whole}.{rest:06d}"
 
 
-INSTANTS: dict[str, tuple[str, Write]] = {
-    name: (name, text) for name in ("arrived", "started", "finished", "departed")
-}
+INSTANTS: dict[str, tuple[str, Write]] = {name: (name, text) for name in ("arrived", "started", "finished", "departed")}
 DURATIONS: dict[str, tuple[str, Write]] = {
     f"{name}_s": (name, seconds) for name in ("dwell", "queue", "process", "wait", "hold")
 }
@@ -45,12 +43,8 @@ UNITS: dict[str, tuple[str, Write]] = {
 def files(result: Result) -> dict[str, bytes]:
     """File name → content."""
     return {
-        "visits.csv": _csv(
-            VISITS, sorted(result.visits, key=lambda r: (r["unit_id"].encode(), r["visit_seq"]))
-        ),
-        "operations.csv": _csv(
-            OPERATIONS, sorted(result.operations, key=lambda r: str(r["operation_id"]).encode())
-        ),
+        "visits.csv": _csv(VISITS, sorted(result.visits, key=lambda r: (r["unit_id"].encode(), r["visit_seq"]))),
+        "operations.csv": _csv(OPERATIONS, sorted(result.operations, key=lambda r: str(r["operation_id"]).encode())),
         "units.csv": _csv(UNITS, sorted(result.units, key=lambda r: str(r["unit_id"]).encode())),
     }
 

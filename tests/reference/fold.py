@@ -16,7 +16,7 @@ FIRST_VISIT_SEQ = 1
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of the record at `index` of the log: `accepted`, `duplicate`, or `refused` with a reason."""
+    """What became of the record at `index` of the log: `accepted`, `duplicate`, or `refused` and why."""
 
     index: int
     unit_id: object

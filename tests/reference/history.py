@@ -1,4 +1,4 @@
-"""A set of accepted events of one unit, folded: voids taken out, instant by instant, each in its own order."""
+"""A set of accepted events of one unit, folded: voids out, instant by instant, each in its own order."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby

@@ -89,6 +89,4 @@ def _check_unit(unit_id: str, unit: Unit) -> None:
         if visit.departed is not None:
             parts = visit.queue + visit.process + visit.wait + visit.hold
             if visit.departed - visit.arrived != parts:
-                raise Imbalance(
-                    f"{unit_id} at {visit.operation_id}: dwell is not queue + process + wait + hold"
-                )
+                raise Imbalance(f"{unit_id} at {visit.operation_id}: dwell is not queue + process + wait + hold")
