@@ -1,0 +1,34 @@
+"""`floorstream migrate`: bring the database to the present schema; safe to repeat."""
+
+import argparse
+import asyncio
+import os
+import sys
+
+import asyncpg
+
+from services.adapters.migrate import MigrationError, migrate
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser("migrate", help="bring the database to the present schema")
+    parser.add_argument("--database", metavar="URL", default=None, help="instead of FLOORSTREAM_DATABASE_URL")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Apply what is missing. Exit code 0 done, 1 it cannot be done, 2 no database named."""
+    dsn = arguments.database or os.environ.get("FLOORSTREAM_DATABASE_URL", "")
+    if not dsn:
+        print("no database named: set FLOORSTREAM_DATABASE_URL or give --database URL", file=sys.stderr)
+        return 2
+    try:
+        applied = asyncio.run(migrate(dsn))
+    except (MigrationError, asyncpg.PostgresError, OSError) as error:
+        print(f"the database could not be migrated: {error}", file=sys.stderr)
+        return 1
+    for name in applied:
+        print(f"applied {name}")
+    print(f"the schema is up to date ({len(applied)} migrations applied now)")
+    return 0
