@@ -1,0 +1,42 @@
+# floorstream: `make` alone lists what can be done. Works with GNU make 3.81 and any POSIX sh.
+
+VENV := .venv
+LOCK := requirements/test.txt
+ARGS :=
+
+.PHONY: help install demo test test-slow faults bench lint lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@echo "  ARGS=... is handed on, as in: make demo ARGS='--port 9000', make test ARGS='-k broker'"
+
+install: ## make .venv from the lock (nothing to do when it is up to date)
+	@sh requirements/install.sh $(VENV) $(LOCK)
+
+demo: install ## everything on this machine with a simulated plant
+	@exec $(VENV)/bin/floorstream demo $(ARGS)
+
+test: install ## all tests that need Python and make only
+	@exec $(VENV)/bin/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: install ## tests with a real Apache Kafka, a browser, TimescaleDB (skips what is absent)
+	@$(VENV)/bin/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: nothing to run
+
+faults: install ## long fault runs: kill, cut, pause, compare with the offline fold
+	@if [ -f loadtest/faults.py ]; then exec $(VENV)/bin/python -m loadtest.faults $(ARGS); \
+	else echo "make faults: not built yet" >&2; exit 2; fi
+
+bench: install ## throughput and latency on this machine
+	@if [ -f loadtest/run.py ]; then exec $(VENV)/bin/python -m loadtest.run $(ARGS); \
+	else echo "make bench: not built yet" >&2; exit 2; fi
+
+lint: install ## ruff, mypy, import-linter
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
+
+lock: install ## resolve the dependencies of pyproject.toml anew (needs the network)
+	@sh requirements/lock.sh $(VENV)
+
+clean: ## remove .venv and what tools left; data directories stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Resolve pyproject.toml into runtime.txt (what production runs) and test.txt (that, the embedded parts and the tests).
+# Addresses of registries stay out of the files: they belong to whoever installs.
+set -eu
+cd "$(dirname "$0")/.."
+venv=$PWD/${1:-.venv}
+tools=$venv/lock-tools
+[ -x "$tools/bin/pip-compile" ] || { "$venv/bin/python" -m venv "$tools" && "$tools/bin/pip" install -q pip-tools; }
+compile() {
+    CUSTOM_COMPILE_COMMAND='make lock' "$tools/bin/pip-compile" --quiet --upgrade --allow-unsafe --strip-extras \
+        --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" \
+        pyproject.toml requirements/build.in
+}
+compile --output-file requirements/runtime.txt
+compile --all-extras --constraint requirements/runtime.txt --output-file requirements/test.txt
