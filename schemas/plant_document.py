@@ -1,0 +1,241 @@
+"""The plant file as people write it: every key with its meaning and unit (the reference of keys is made from this).
+
+site, tracking, sources, calendars
+areas ▸ work centers ▸ work units, operations, read points
+products with routings
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.plant_values import (
+    Amount,
+    Date,
+    Duration,
+    HistoryEvents,
+    Limit,
+    LongDuration,
+    PlantId,
+    TimeFormat,
+    TimeOfDay,
+    TimeZone,
+    Week,
+    Weekday,
+    Words,
+    YesNo,
+)
+
+
+class Part(BaseModel):
+    """A mapping of the plant file. Unknown keys are errors; a key without a value counts as left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        known = keys_of(cls)
+        return {key: item for key, item in value.items() if item is not None or key not in known}
+
+
+def keys_of(part: type[BaseModel]) -> dict[str, Any]:
+    """The keys of a mapping as they are written in the file → the field's annotation."""
+    return {field.alias or name: field.annotation for name, field in part.model_fields.items()}
+
+
+class Name(Part):
+    """What people call a thing, in English and Chinese. A plain text stands for both."""
+
+    en: Words | None = Field(default=None, description="English name; default: the Chinese one")
+    zh: Words | None = Field(default=None, description="Chinese name; default: the English one")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        return {"en": value, "zh": value} if isinstance(value, str) else value
+
+
+class Presence(StrEnum):
+    """Whether a unit is at one operation at a time, or its pieces may be at several."""
+
+    SINGLE = "single"
+    MULTIPLE = "multiple"
+
+
+class ReadPointAction(StrEnum):
+    """What a read at a read point may mean."""
+
+    ARRIVE = "arrive"
+    START = "start"
+    FINISH = "finish"
+    DEPART = "depart"
+    HOLD = "hold"
+    RELEASE = "release"
+    SCRAP = "scrap"
+    COMPLETE = "complete"
+    ADJUST = "adjust"
+
+
+class DwellClock(StrEnum):
+    """The clock a dwell limit is measured on."""
+
+    WALL = "wall"
+    WORKING = "working"
+
+
+class Tracking(Part):
+    """The bounds within which clocks are believed and history is kept open for late events."""
+
+    presence: Presence = Field(
+        default=Presence.SINGLE, description="one place (single) or several (multiple), plant-wide"
+    )
+    max_clock_ahead: Duration = Field(
+        default=300_000_000,
+        description="an event_time further ahead of recorded_time is refused as clock_ahead; default 5m",
+    )
+    max_clock_skew: Duration = Field(
+        default=2_000_000,
+        description="a source clock wrong by more than this (by sent_time) is corrected; default 2s",
+    )
+    history_events: HistoryEvents = Field(default=32, description="events kept open per unit for late ones; default 32")
+    history_horizon: LongDuration = Field(
+        default=86_400_000_000, description="how far behind a unit's newest event a late one may be; default 24h"
+    )
+    unit_retention: LongDuration = Field(
+        default=2_592_000_000_000, description="a unit finished for longer than this shrinks to a stub; default 30d"
+    )
+
+
+class Site(Part):
+    """The plant."""
+
+    id: PlantId = Field(default="site", description="id of the site")
+    name: Name = Field(default=Name(), description="name people see")
+    time_zone: TimeZone = Field(default="UTC", description="IANA zone of shifts, plant dates and reports; default UTC")
+
+
+class Source(Part):
+    """How one sender of events writes time."""
+
+    time_zone: TimeZone | None = Field(
+        default=None, description="zone of local times without an offset; without it they are refused"
+    )
+    time_format: TimeFormat = Field(default="rfc3339", description="rfc3339, epoch_s, epoch_ms or a strptime pattern")
+
+
+class Shift(Part):
+    """One shift of a working day; it belongs to the plant date on which it begins."""
+
+    id: PlantId = Field(description="id of the shift, for example A")
+    name: Name = Field(default=Name(), description="name people see")
+    from_: TimeOfDay = Field(alias="from", description="local time at which the shift begins")
+    to: TimeOfDay = Field(description="local time at which it ends; not after `from`: on the next day")
+    breaks: list[list[TimeOfDay]] = Field(
+        default=[], description="[from, to] pairs inside the shift in which nobody works"
+    )
+
+
+class CalendarException(Part):
+    """One date that differs from the week."""
+
+    date: Date = Field(description="the plant date")
+    off: YesNo = Field(default=False, description="true: no shift on this date")
+    as_: Weekday | None = Field(default=None, alias="as", description="work as on this weekday")
+    add: list[list[TimeOfDay]] = Field(default=[], description="[from, to] pairs of working time besides")
+
+
+class Calendar(Part):
+    """When a work center works."""
+
+    week: Week = Field(
+        default=["mon", "tue", "wed", "thu", "fri", "sat", "sun"], description="weekdays worked; default all"
+    )
+    shifts: list[Shift] = Field(min_length=1, description="the shifts of a working day")
+    exceptions: list[CalendarException] = Field(default=[], description="holidays, swapped days, overtime")
+
+
+class WorkUnit(Part):
+    """A station or machine. A plain text is its id."""
+
+    id: PlantId = Field(description="work_unit_id")
+    name: Name = Field(default=Name(), description="name people see")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        return {"id": value} if isinstance(value, str) else value
+
+
+class Operation(Part):
+    """One step of work: WIP and dwell are kept per operation."""
+
+    id: PlantId = Field(description="operation_id, once in the whole plant")
+    name: Name = Field(default=Name(), description="name people see")
+    wip_limit: Limit | None = Field(default=None, description="most units that should be here")
+    wip_min: Limit | None = Field(default=None, description="fewest units that should be here (starvation below)")
+    dwell_limit: LongDuration | None = Field(default=None, description="longest time a unit should stay, such as 15m")
+    dwell_limit_clock: DwellClock = Field(
+        default=DwellClock.WALL, description="clock of dwell_limit; working needs a calendar"
+    )
+    standard_time: LongDuration | None = Field(
+        default=None, description="planned process time of one unit, such as 45s"
+    )
+
+
+class ReadPoint(Part):
+    """A scanner, portal or tag, and what a read there means; what is left out here the event must say."""
+
+    id: PlantId = Field(description="read_point_id")
+    operation: PlantId | None = Field(default=None, description="operation_id a read here belongs to")
+    action: ReadPointAction | None = Field(default=None, description="what a read here means")
+    work_unit: PlantId | None = Field(default=None, description="work unit it stands at")
+
+
+class WorkCenter(Part):
+    """A production line, process cell or storage zone."""
+
+    id: PlantId = Field(description="id of the work center")
+    name: Name = Field(default=Name(), description="name people see")
+    calendar: PlantId | None = Field(
+        default=None, description="a calendar of `calendars`; default: works around the clock"
+    )
+    work_units: list[WorkUnit] = Field(default=[], description="stations and machines")
+    operations: list[Operation] = Field(default=[], description="operations done here, in order of the line")
+    read_points: list[ReadPoint] = Field(default=[], description="scanners, portals and tags")
+
+
+class Area(Part):
+    """A part of the site."""
+
+    id: PlantId = Field(description="id of the area")
+    name: Name = Field(default=Name(), description="name people see")
+    work_centers: list[WorkCenter] = Field(default=[], description="lines, cells and zones of the area")
+
+
+class Product(Part):
+    """What is made, and the way it takes."""
+
+    id: PlantId = Field(description="product_id")
+    unit_cost: Amount | None = Field(default=None, description="cost of quantity 1, for WIP in money")
+    currency: str | None = Field(
+        default=None, pattern="^[A-Z]{3}$", description="ISO 4217 code of unit_cost, such as CNY"
+    )
+    routing: list[PlantId] = Field(
+        default=[], description="operation ids in order; empty: any operation may follow any other"
+    )
+    presence: Presence | None = Field(default=None, description="overrides tracking.presence for this product")
+
+
+class PlantDocument(Part):
+    """The plant model: one YAML file. Durations are written 45s, 15m, 24h, 30d."""
+
+    tracking: Tracking = Field(default=Tracking(), description="bounds of clocks and late events")
+    site: Site = Field(default=Site(), description="the plant")
+    sources: dict[PlantId, Source] = Field(default={}, description="senders of events whose times need explaining")
+    calendars: dict[PlantId, Calendar] = Field(default={}, description="working calendars by name")
+    areas: list[Area] = Field(min_length=1, description="areas of the site")
+    products: list[Product] = Field(default=[], description="products with their routings")
