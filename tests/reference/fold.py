@@ -83,7 +83,8 @@ def _write_rows(result: Result, units: Mapping[str, UnitLog], plant: Plant | Non
     for unit_id, unit in present.items():
         result.visits += visit_rows(unit_id, unit)
         if units[unit_id].has_event():
-            result.units.append(_unit_row(unit_id, unit, units[unit_id].accepted))
+            row = _unit_row(unit_id, unit)
+            result.units.append(row | {"accepted": units[unit_id].accepted, "edge": units[unit_id].edge})
         if not units[unit_id].within_bounds:
             result.outside_bounds.add(unit_id)
     result.operations = operation_counts(present.values(), plant)
@@ -125,7 +126,7 @@ def _visit_row(unit_id: str, visit_seq: int, visit: Visit) -> Row:
     }
 
 
-def _unit_row(unit_id: str, unit: Unit, accepted: int) -> Row:
+def _unit_row(unit_id: str, unit: Unit) -> Row:
     open_visits = sorted(unit.open_visits(), key=lambda visit: visit.operation_id)
     return {
         "unit_id": unit_id,
@@ -135,5 +136,4 @@ def _unit_row(unit_id: str, unit: Unit, accepted: int) -> Row:
         "visits": len(unit.visits),
         "strays": unit.strays,
         "quantity": unit.quantity,
-        "accepted": accepted,
     }
