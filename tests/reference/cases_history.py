@@ -95,6 +95,13 @@ HISTORY: list[Case] = [
         model=plant(history_events=2),
     ),
     case(
+        "a product named by an absorbed event stays",
+        "0 arrive X product=Q \n 1 depart X \n 2 arrive B product=P",
+        "1 X 0 - - 1 moved implied_finish 0 0 1 0 0 0 product=Q \n 2 B 2 - - - open - 0 0 product=Q",
+        "U in_process B queued 2 0",
+        model=plant(history_events=1),
+    ),
+    case(
         "in transit, held and counted states are carried by the head",
         "0 arrive A q=9 \n 1 hold A \n 2 start A \n 3 finish A \n 4 arrive A \n 5 release A \n 6 depart A\n7 depart A",
         "1 A 0 2 3 6 moved - 1 1 1 0 1 4 q=9",

@@ -29,6 +29,14 @@ IDENTITY: list[Case] = [
         verdicts="x@2=duplicate x@3=conflicting_duplicate",
     ),
     case(
+        "other parents conflict, so do other voids",
+        """0 arrive A id=x parent_ids=V,W \n 0 arrive A id=x parent_ids=V
+        1 void voids=a id=y \n 1 void voids=x id=y""",
+        "1 A 0 - - - open - 0 0",
+        "U in_process A queued 1 0",
+        verdicts="x@2=conflicting_duplicate y@4=conflicting_duplicate",
+    ),
+    case(
         "identity is per unit",
         "0 arrive A id=x \n 1 arrive B id=x u=V",
         "1 A 0 - - - open - 0 0 \n 1 B 1 - - - open - 0 0 unit_id=V",
@@ -127,6 +135,21 @@ IDENTITY: list[Case] = [
             2: plant(products={"P": "A X B C"}),
             3: plant(products={"P": "A C"}),
         },
+    ),
+    case(
+        "what was the last operation when the unit departed stays the last",
+        "model 1 \n 0 arrive B product=P \n 1 depart B \n model 2 \n 2 depart B",
+        "1 B 0 - - 1 completed implied_finish|skipped_operation 0 0 1 0 0 0",
+        "U completed - - 1 1",
+        models={1: plant(products={"P": "A B"}), 2: plant(products={"P": "A B C"})},
+    ),
+    case(
+        "presence is that of the version in force at the unit's first accepted event, not of the first version",
+        "model 1 \n 0 arrive NO \n model 2 \n 0 arrive A \n 1 arrive B",
+        "1 A 0 - - - open - 0 0 \n 2 B 1 - - - open - 0 0",
+        "U in_process A|B queued|queued 2 0",
+        verdicts="e1=unknown_operation",
+        models={1: plant(), 2: plant(presence="multiple")},
     ),
     case(
         "presence is that of the lowest version among the accepted events",

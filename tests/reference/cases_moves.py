@@ -176,6 +176,12 @@ MOVES: list[Case] = [
         "U in_process B queued 3 0",
     ),
     case(
+        "the same operation again is neither backward nor skipped",
+        "0 arrive A product=P \n 1 depart A \n 2 arrive A",
+        "1 A 0 - - 1 moved implied_finish 0 0 1 0 0 0 \n 2 A 2 - - - open rework 0 0",
+        "U in_process A queued 2 0",
+    ),
+    case(
         "the routing position is kept over completion",
         "0 arrive A product=P \n 1 depart A \n 2 arrive B \n 3 complete \n 4 arrive A",
         """1 A 0 - - 1 moved implied_finish 0 0 1 0 0 0

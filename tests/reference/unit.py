@@ -169,7 +169,7 @@ class Unit:
         visit.runs += 1
         if visit.started is None:
             visit.started = event.time
-        if event.work_unit_id is not None and event.action != "finish":
+        if event.work_unit_id is not None:
             visit.work_unit_id = event.work_unit_id
 
     def _finish(self, visit: Visit, event: Event) -> None:
