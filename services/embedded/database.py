@@ -85,7 +85,7 @@ class Database:
     def stop(self) -> None:
         """End it by fast shutdown (connections are cut, the cluster is clean); nothing happens if it does not run."""
         if self._process is not None:
-            process.end(self._process, (signal.SIGINT, 4.0), (signal.SIGQUIT, 1.0))
+            process.end(self._process, (signal.SIGINT, 2.0), (signal.SIGQUIT, 0.5))
         self._release()
 
     def kill(self) -> None:
