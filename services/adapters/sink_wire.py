@@ -1,0 +1,268 @@
+"""Bytes on the topics the store reads → rows of its tables, in the column order of timescale_write.COLUMNS.
+
+Our own topics are read strictly: what does not fit is a broken guarantee. floor.scans and floor.machines may carry
+anything: their bytes are kept as they came, and the text beside them is read as well as it can be.
+NUL, which PostgreSQL's text cannot hold, is taken out of every text; the bytes still have it.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from services import topology
+from services.core.errors import BrokenGuarantee
+from services.core.stored import Forwarded, FrameMark, Row, UnitChange
+
+LONGEST_INSTANT_US = 253_402_300_799_999_999  # the last µs of the year 9999, where readers of dates end
+LONGEST_ID = 256
+_JSON_NUL = b"\\u0000"
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises for bytes that are not the message: no JSON, no UTF-8, nested without end."""
+
+T = TypeVar("T")
+
+
+class Record(Protocol):
+    """A record as the Kafka client gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+class _Unit(msgspec.Struct):
+    status: str
+    operation_id: str
+    phase: str
+    visits: int
+    strays: int
+    quantity: Decimal
+    product_id: str | None
+    events: int
+
+
+class _Visit(msgspec.Struct):
+    visit_seq: int
+    visit_id: str
+    operation_id: str
+    work_unit_id: str | None
+    product_id: str | None
+    arrived_us: int
+    started_us: int | None
+    finished_us: int | None
+    departed_us: int | None
+    outcome: str
+    flags: list[str]
+    repeats: int
+    runs: int
+    dwell_us: int | None
+    queue_us: int | None
+    process_us: int | None
+    wait_us: int | None
+    hold_us: int | None
+    quantity: Decimal
+    position: int | None
+    phase: str
+    held: bool
+    model: int
+
+
+class _Change(msgspec.Struct):
+    """A UnitChanged, or a list of forwarded offsets; which one is told by `forwarded`."""
+
+    generation: int
+    partition: int
+    forwarded: list[int] | None = None
+    accepted: int = -1
+    offset: int = -1
+    unit_id: str = ""
+    unit: _Unit | None = None
+    visits: list[_Visit] = []
+    deleted: list[int] = []
+
+
+class _Mark(msgspec.Struct):
+    generation: int
+    partition: int
+    mark: int
+
+
+class _Reject(msgspec.Struct):
+    generation: int
+    partition: int
+    offset: int
+    reason: str
+    detail: dict[str, str]
+    recorded_us: int
+    source: str
+    origin: str
+    unit_id: str | None = None
+    event_id: str | None = None
+    value: bytes | None = None
+    key: bytes | None = None
+    id: str = ""
+
+
+class _ScanIds(msgspec.Struct):
+    unit_id: str | None = None
+    event_id: str | None = None
+
+
+_change = msgspec.json.Decoder(_Change).decode
+_mark = msgspec.json.Decoder(_Mark).decode
+_reject = msgspec.json.Decoder(_Reject).decode
+_scan_ids = msgspec.json.Decoder(_ScanIds).decode
+
+
+def strictly(decode: Callable[[bytes], T], record: Record) -> T:
+    """The message of one of our own topics. BrokenGuarantee names the record that does not fit."""
+    try:
+        return decode(record.value or b"")
+    except UNREADABLE as error:
+        raise BrokenGuarantee(
+            f"{record.topic}/{record.partition} offset {record.offset} is not a message of this system ({error}): "
+            "something else writes to this topic, or the stages are of different versions"
+        ) from error
+
+
+def scan_row(record: Record, generation: int) -> Row:
+    """A row of raw_scans from any record of floor.scans."""
+    headers = record.headers or ()
+    named = dict(headers)
+    ids = _read_ids(record.value)
+    return (
+        record.partition, record.offset, recorded_us(named.get(topology.RECORDED_HEADER), record.timestamp), generation,
+        _short(ids.unit_id) or _short(_text(record.key)), _short(ids.event_id), source_of(named), record.key,
+        record.value, header_json(headers) if headers else None, named.get(topology.MARKER_HEADER) == b"1",
+    )  # fmt: skip
+
+
+def _read_ids(value: bytes | None) -> _ScanIds:
+    try:
+        return _scan_ids(value or b"")
+    except UNREADABLE:
+        return _ScanIds()
+
+
+def visits_record(record: Record, generation: int) -> UnitChange | Forwarded | FrameMark | None:
+    """A record of floor.visits; None is one of an earlier life of the log. Raises BrokenGuarantee."""
+    if record.key == topology.MARK_KEY:
+        mark = strictly(_mark, record)
+        return FrameMark(mark.mark) if of_this_life(mark.generation, generation, record) else None
+    change = strictly(_change, record)
+    if not of_this_life(change.generation, generation, record):
+        return None
+    if change.forwarded is not None:
+        return Forwarded(change.forwarded)
+    if change.unit is None or change.accepted < 0 or change.offset < 0:
+        raise BrokenGuarantee(
+            f"{record.topic}/{record.partition} offset {record.offset} is neither a change of a unit nor a list of "
+            "forwarded scans: the stages are of different versions"
+        )
+    return unit_change(change, change.unit, _JSON_NUL in (record.value or b""))
+
+
+def of_this_life(of_record: int, generation: int, record: Record) -> bool:
+    """Does the record belong to the generation this store keeps? BrokenGuarantee where it is a later one."""
+    if of_record > generation:
+        raise BrokenGuarantee(
+            f"{record.topic}/{record.partition} offset {record.offset} is of generation {of_record}, this store "
+            f"keeps generation {generation}: set FLOORSTREAM_GENERATION={of_record} for every stage"
+        )
+    return of_record == generation
+
+
+def unit_change(change: _Change, unit: _Unit, has_nul: bool) -> UnitChange:
+    """The change with its rows."""
+    clean = _without_nul if has_nul else _as_it_is
+    unit_id = clean((change.unit_id,))[0]
+    revision = (change.generation, change.accepted, change.partition)
+    row = (
+        unit_id, *revision, unit.status, unit.operation_id, unit.phase, unit.visits, unit.strays, unit.quantity,
+        unit.product_id, unit.events, unit.events == 0,
+    )  # fmt: skip
+    visits = [
+        (v.visit_seq, clean((
+            unit_id, v.visit_seq, *revision, v.visit_id, v.operation_id, v.work_unit_id, v.product_id, v.arrived_us,
+            v.started_us, v.finished_us, v.departed_us, v.outcome, v.flags, v.repeats, v.runs, v.dwell_us, v.queue_us,
+            v.process_us, v.wait_us, v.hold_us, v.quantity, v.position, v.phase, v.held, v.model,
+        )))
+        for v in change.visits
+    ]  # fmt: skip
+    return UnitChange(change.offset, str(unit_id), change.accepted, clean(row), visits, change.deleted)
+
+
+def reject_row(record: Record, generation: int) -> Row | None:
+    """A row of rejects; None for an earlier life of the log."""
+    r = strictly(_reject, record)
+    if not of_this_life(r.generation, generation, record):
+        return None
+    detail = {name: text.replace("\x00", "") for name, text in r.detail.items()}
+    return _without_nul((
+        r.partition, r.offset, clamp_us(r.recorded_us), r.generation, r.reason, msgspec.json.encode(detail).decode(),
+        r.source, r.unit_id, r.event_id, r.key, r.value, r.origin, r.id,
+    ))  # fmt: skip
+
+
+def recorded_us(header: bytes | None, timestamp_ms: int) -> int:
+    """When the system first saw the record, µs: its header where that is a number, else the record's timestamp."""
+    if header is not None and header.isdigit() and len(header) < 20:
+        return clamp_us(int(header))
+    return clamp_us(timestamp_ms * 1000)
+
+
+def clamp_us(us: int) -> int:
+    """The instant kept within 1970..9999, so that the database and its readers can hold it."""
+    return min(max(us, 0), LONGEST_INSTANT_US)
+
+
+def source_of(headers: dict[str, bytes | None]) -> str:
+    """Who wrote the record: its header, else `kafka`."""
+    return _text(headers.get(topology.SOURCE_HEADER), errors="replace") or "kafka"
+
+
+def header_json(headers: Sequence[tuple[str, bytes | None]]) -> str:
+    """Headers in their order as JSON: [name, text], or [name, {"base64": …}] where the value is no text."""
+    pairs = [(name.replace("\x00", ""), _header_value(value)) for name, value in headers]
+    return msgspec.json.encode(pairs).decode()
+
+
+def _header_value(value: bytes | None) -> Any:
+    text = _text(value, keep_nul=True)
+    return {"base64": value} if value is not None and (text is None or "\x00" in text) else text
+
+
+def _text(value: bytes | None, errors: str = "strict", keep_nul: bool = False) -> str | None:
+    """UTF-8 text, None where it is none."""
+    if value is None:
+        return None
+    try:
+        text = value.decode("utf-8", errors)
+    except UnicodeDecodeError:
+        return None
+    return text if keep_nul else text.replace("\x00", "")
+
+
+def _short(text: str | None) -> str | None:
+    """The id without NUL; None where it is longer than an id may be, since it is indexed."""
+    return text.replace("\x00", "") if text and len(text) <= LONGEST_ID else None
+
+
+def _as_it_is(row: Row) -> Row:
+    return row
+
+
+def _without_nul(row: Row) -> Row:
+    return tuple(_clean(value) for value in row)
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    return [_clean(item) for item in value] if isinstance(value, list) else value

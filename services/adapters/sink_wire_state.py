@@ -1,0 +1,124 @@
+"""Bytes of floor.operations, floor.master and floor.machines → rows of the store; see sink_wire for the rules."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from services import topology
+from services.adapters.sink_wire import UNREADABLE, Record, clamp_us, recorded_us, source_of, strictly
+from services.core.stored import Row
+
+SECOND_US = 1_000_000
+SAMPLED_WINDOW = "8h"
+"""The window whose dwell percentiles a sample keeps: the one that ageing is judged against."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class _Percentiles(msgspec.Struct):
+    p50: float | None = None
+    p85: float | None = None
+    p95: float | None = None
+
+
+class _Window(msgspec.Struct):
+    dwell_us: _Percentiles | None = None
+
+
+class _Operation(msgspec.Struct):
+    operation_id: str
+    as_of_us: int
+    wip: int
+    queued: int
+    running: int
+    finished: int
+    held: int
+    quantity: Decimal
+    value: Decimal
+    arrivals: int
+    departures: int
+    completed: int
+    scrapped: int
+    rework: int
+    windows: dict[str, _Window] = {}
+
+
+class _Plant(msgspec.Struct):
+    version: int
+    created_us: int
+    created_by: str
+    model: dict[str, Any]
+
+
+class _Machine(msgspec.Struct):
+    work_unit_id: str | None = None
+    event_time: datetime | None = None
+    state: str | None = None
+    counter: Any = None
+
+
+_operation = msgspec.json.Decoder(_Operation).decode
+_plant = msgspec.json.Decoder(_Plant).decode
+_machine = msgspec.json.Decoder(_Machine).decode
+
+
+def sample_row(record: Record) -> Row | None:
+    """A row of operation_samples: the state as of its second. None for the plant's totals and deleted keys."""
+    if record.value is None or record.key == topology.PLANT_KEY:
+        return None
+    s = strictly(_operation, record)
+    window = s.windows.get(SAMPLED_WINDOW)
+    dwell = (window.dwell_us if window else None) or _Percentiles()
+    return (
+        s.as_of_us - s.as_of_us % SECOND_US, s.operation_id.replace("\x00", ""), s.as_of_us, s.wip, s.queued,
+        s.running, s.finished, s.held, s.quantity, s.value, s.arrivals, s.departures, s.completed, s.scrapped,
+        s.rework, _whole(dwell.p50), _whole(dwell.p85), _whole(dwell.p95),
+    )  # fmt: skip
+
+
+def plant_row(record: Record) -> Row | None:
+    """A row of plant_models; None for the other kinds of master data."""
+    if record.value is None or not (record.key or b"").startswith(b"plant/"):
+        return None
+    plant = strictly(_plant, record)
+    model = msgspec.json.encode(_clean_json(plant.model)).decode()
+    return (plant.version, clamp_us(plant.created_us), plant.created_by.replace("\x00", ""), model)
+
+
+def machine_row(record: Record, generation: int) -> Row:
+    """A row of machine_events from any record: what cannot be read is null, its time then when it was recorded."""
+    headers = dict(record.headers or ())
+    try:
+        event = _machine(record.value or b"")
+    except UNREADABLE:
+        event = _Machine()
+    recorded = recorded_us(headers.get(topology.RECORDED_HEADER), record.timestamp)
+    work_unit = event.work_unit_id or (record.key or b"").decode("utf-8", "replace")
+    counter = None if event.counter is None else msgspec.json.encode(_clean_json(event.counter)).decode()
+    return (
+        _instant(event.event_time, recorded), work_unit.replace("\x00", ""), recorded, record.partition,
+        record.offset, generation, source_of(headers), (event.state or "").replace("\x00", "") or None,
+        counter, record.value,
+    )  # fmt: skip
+
+
+def _instant(time: datetime | None, otherwise: int) -> int:
+    """µs since the epoch; a time without offset is not one."""
+    if time is None or time.tzinfo is None:
+        return otherwise
+    return clamp_us((time - _EPOCH) // _MICROSECOND)
+
+
+def _whole(us: float | None) -> int | None:
+    return None if us is None else round(us)
+
+
+def _clean_json(value: Any) -> Any:
+    """The same document with NUL taken out of its texts, which jsonb cannot hold."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, dict):
+        return {_clean_json(k): _clean_json(v) for k, v in value.items()}
+    return [_clean_json(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,159 @@
+"""Writes what the store cut: all rows of one flush and the positions after them in ONE transaction.
+
+Fenced: a new owner of a partition raises its epoch when it is assigned; every flush locks the positions of its
+partitions and goes on only where each epoch is still its own. So a worker that was paused past its session changes
+nothing, and the new owner starts exactly where the last transaction ended.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from services.adapters.statements import statements
+from services.core.stored import Row
+
+_SCAN_COLUMNS = "partition offset recorded generation unit_id event_id source key value headers marker"
+_UNIT_COLUMNS = (
+    "unit_id generation revision partition status operation_id phase visits strays quantity product_id events deleted"
+)
+_VISIT_COLUMNS = (
+    "unit_id visit_seq generation revision partition visit_id operation_id work_unit_id product_id arrived started"
+    " finished departed outcome flags repeats runs dwell_us queue_us process_us wait_us hold_us quantity position"
+    " phase held model"
+)
+_REJECT_COLUMNS = "partition offset recorded generation reason detail source unit_id event_id key value origin id"
+_SAMPLE_COLUMNS = (
+    "as_of operation_id observed wip queued running finished held quantity value arrivals departures completed"
+    " scrapped rework dwell_p50_us dwell_p85_us dwell_p95_us"
+)
+_MACHINE_COLUMNS = "event_time work_unit_id recorded partition offset generation source state counter value"
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "raw_scans": tuple(_SCAN_COLUMNS.split()),
+    "units": tuple(_UNIT_COLUMNS.split()),
+    "visits": tuple(_VISIT_COLUMNS.split()),
+    "rejects": tuple(_REJECT_COLUMNS.split()),
+    "operation_samples": tuple(_SAMPLE_COLUMNS.split()),
+    "machine_events": tuple(_MACHINE_COLUMNS.split()),
+    "plant_models": ("version", "created", "created_by", "model"),
+}
+"""The columns of a row of each table, in its order, as the sink takes it."""
+
+
+class Fenced(Exception):
+    """Another worker has taken over a partition; this one must not write any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Where a partition goes on, and the epoch under which its new owner writes."""
+
+    position: int
+    mark: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Where one partition stands after a flush."""
+
+    topic: str
+    partition: int
+    epoch: int
+    position: int
+    mark: int = -1
+
+
+@dataclass(slots=True)
+class Flush:
+    """Everything one transaction writes. `rows` by table, in the order of COLUMNS; `forwarded` (partition, offset)."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    vanished: list[tuple[str, int, int]] = field(default_factory=list)
+    forwarded: list[tuple[int, int]] = field(default_factory=list)
+    advances: list[Advance] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Rows of all tables."""
+        return sum(map(len, self.rows.values())) + len(self.vanished) + len(self.forwarded)
+
+
+async def make_staging(conn: asyncpg.Connection) -> None:
+    """The connection's temporary tables that COPY fills; empty again at the end of every transaction."""
+    for table in COLUMNS:
+        await conn.execute(f"CREATE TEMP TABLE staging_{table} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
+
+
+class SinkWriter:
+    """One generation's writer. `reached` is told the named points of a flush: `before_commit`, `after_commit`."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, generation: int, reached: Callable[[str], None] = lambda point: None
+    ) -> None:
+        """`pool` has `make_staging` as its setup."""
+        self._pool = pool
+        self._generation = generation
+        self._reached = reached
+        self._sql = statements("store")
+
+    async def claim(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Claim]:
+        """Take over (topic, partition)s: raise their epochs, learn where to go on."""
+        topics, numbers = _columns(sorted(partitions), 2)
+        async with self._pool.acquire() as conn:
+            rows = await conn.fetch(self._sql["claim"], self._generation, topics, numbers)
+        return {(r["topic"], r["partition"]): Claim(r["position"], r["mark"], r["epoch"]) for r in rows}
+
+    async def write(self, flush: Flush) -> None:
+        """One attempt of the whole transaction.
+
+        Raises Fenced or the database's own error: then nothing is written, or (connection lost during the commit)
+        everything; the same attempt again is right in both cases.
+        """
+        async with self._pool.acquire() as conn:
+            transaction = conn.transaction()
+            await transaction.start()
+            try:
+                await self._check_epochs(conn, flush.advances)
+                await self._write_rows(conn, flush)
+                await self._advance(conn, flush.advances)
+                self._reached("before_commit")
+                await transaction.commit()
+            except BaseException:
+                # No word of rollback: the connection may be the trouble, and its end rolls back as well.
+                conn.terminate()
+                raise
+            self._reached("after_commit")
+
+    async def _check_epochs(self, conn: asyncpg.Connection, advances: Sequence[Advance]) -> None:
+        mine = {(a.topic, a.partition): a.epoch for a in advances}
+        topics, numbers = _columns(sorted(mine), 2)
+        rows = await conn.fetch(self._sql["lock_positions"], self._generation, topics, numbers)
+        now = {(r["topic"], r["partition"]): r["epoch"] for r in rows}
+        lost = sorted(key for key, epoch in mine.items() if now.get(key) != epoch)
+        if lost:
+            named = ", ".join(f"{topic}/{partition}" for topic, partition in lost)
+            raise Fenced(f"another worker has taken over {named}")
+
+    async def _write_rows(self, conn: asyncpg.Connection, flush: Flush) -> None:
+        for table, columns in COLUMNS.items():
+            rows = flush.rows.get(table)
+            if rows:
+                await conn.copy_records_to_table(f"staging_{table}", records=rows, columns=columns)
+                await conn.execute(self._sql[table])
+        if flush.vanished:
+            await conn.execute(self._sql["vanished"], self._generation, *_columns(flush.vanished, 3))
+        if flush.forwarded:
+            keys = _columns(flush.forwarded, 2)
+            span = await conn.fetchrow(self._sql["forwarded_span"], self._generation, *keys)
+            if span["first"] is not None:
+                await conn.execute(self._sql["forwarded"], self._generation, *keys, span["first"], span["last"])
+
+    async def _advance(self, conn: asyncpg.Connection, advances: Sequence[Advance]) -> None:
+        rows = [(a.topic, a.partition, a.position, a.mark) for a in advances]
+        await conn.execute(self._sql["advance"], self._generation, *_columns(rows, 4))
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows to columns, for unnest."""
+    return [[row[i] for row in rows] for i in range(width)]
