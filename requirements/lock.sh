@@ -7,7 +7,7 @@ venv=$PWD/${1:-.venv}
 tools=$venv/lock-tools
 [ -x "$tools/bin/pip-compile" ] || { "$venv/bin/python" -m venv "$tools" && "$tools/bin/pip" install -q pip-tools; }
 compile() {
-    CUSTOM_COMPILE_COMMAND='make lock' "$tools/bin/pip-compile" --quiet --upgrade --allow-unsafe --strip-extras \
+    "$tools/bin/pip-compile" --quiet --upgrade --allow-unsafe --strip-extras --no-header \
         --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links "$@" \
         pyproject.toml requirements/build.in
 }
