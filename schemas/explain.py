@@ -9,6 +9,9 @@ from pydantic_core import ErrorDetails
 MOST_SAID = 4
 """Errors named in one message; the rest are counted."""
 
+MOST_SHOWN = 40
+"""Characters of a wrong value that are repeated."""
+
 EXPECTED = {
     "event_id": (
         "text of 1 to 128 characters, the same whenever this read is sent again",
@@ -109,4 +112,5 @@ def _shown(value: object) -> str:
     if isinstance(value, (dict, list)):
         return ""
     text = str(value)
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    short = text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
+    return repr(short) if isinstance(value, str) else short

@@ -8,7 +8,9 @@ products with routings
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from schemas.plant_values import (
     Amount,
@@ -47,7 +49,16 @@ def keys_of(part: type[BaseModel]) -> dict[str, Any]:
     return {field.alias or name: field.annotation for name, field in part.model_fields.items()}
 
 
-class Name(Part):
+class PartOrText(Part):
+    """A mapping that may also be written as one plain text."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Tell editors that the plain text is right, too."""
+        return {"anyOf": [{"type": "string"}, handler(core)]}
+
+
+class Name(PartOrText):
     """What people call a thing, in English and Chinese. A plain text stands for both."""
 
     en: Words | None = Field(default=None, description="English name; default: the Chinese one")
@@ -95,18 +106,24 @@ class Tracking(Part):
     )
     max_clock_ahead: Duration = Field(
         default=300_000_000,
+        json_schema_extra={"default": "5m"},
         description="an event_time further ahead of recorded_time is refused as clock_ahead; default 5m",
     )
     max_clock_skew: Duration = Field(
         default=2_000_000,
+        json_schema_extra={"default": "2s"},
         description="a source clock wrong by more than this (by sent_time) is corrected; default 2s",
     )
     history_events: HistoryEvents = Field(default=32, description="events kept open per unit for late ones; default 32")
     history_horizon: LongDuration = Field(
-        default=86_400_000_000, description="how far behind a unit's newest event a late one may be; default 24h"
+        default=86_400_000_000,
+        json_schema_extra={"default": "24h"},
+        description="how far behind a unit's newest event a late one may be; default 24h",
     )
     unit_retention: LongDuration = Field(
-        default=2_592_000_000_000, description="a unit finished for longer than this shrinks to a stub; default 30d"
+        default=2_592_000_000_000,
+        json_schema_extra={"default": "30d"},
+        description="a unit finished for longer than this shrinks to a stub; default 30d",
     )
 
 
@@ -158,7 +175,7 @@ class Calendar(Part):
     exceptions: list[CalendarException] = Field(default=[], description="holidays, swapped days, overtime")
 
 
-class WorkUnit(Part):
+class WorkUnit(PartOrText):
     """A station or machine. A plain text is its id."""
 
     id: PlantId = Field(description="work_unit_id")

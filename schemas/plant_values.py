@@ -153,7 +153,7 @@ def _time_zone(value: object) -> str:
     if isinstance(value, str) and _zone_known(value):
         return value
     near = difflib.get_close_matches(str(value), sorted(zoneinfo.available_timezones()), 1, 0.6)
-    hint = (f"; did you mean {near[0]}?", f"；是否为 {near[0]}？") if near else ("", "")
+    hint = (f" (did you mean {near[0]}?)", f"（是否为 {near[0]}？）") if near else ("", "")
     raise bilingual(
         "zone",
         "expected an IANA time zone such as Asia/Shanghai" + hint[0],
@@ -195,7 +195,7 @@ def _words(value: object) -> str:
     return cleaned(value, 200)
 
 
-def _schema(kind: str, description: str, **more: Any) -> WithJsonSchema:
+def _schema(kind: str | list[str], description: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, "description": description, **more})
 
 
@@ -205,11 +205,11 @@ Duration = Annotated[int, BeforeValidator(duration_us), _schema("string", "durat
 LongDuration = Annotated[int, BeforeValidator(_positive_us), _schema("string", "duration > 0", examples=["15m"])]
 Limit = Annotated[int, _whole(0, 10**9), _schema("integer", "units", minimum=0, maximum=10**9)]
 HistoryEvents = Annotated[int, _whole(1, 10_000), _schema("integer", "events", minimum=1, maximum=10_000)]
-Amount = Annotated[str, BeforeValidator(_decimal), _schema("number", "amount", minimum=0)]
+Amount = Annotated[str, BeforeValidator(_decimal), _schema(["number", "string"], "amount", minimum=0)]
 YesNo = Annotated[bool, BeforeValidator(_yes)]
 TimeOfDay = Annotated[str, BeforeValidator(clock_text), _schema("string", "HH:MM", examples=["08:00"])]
 Date = Annotated[str, BeforeValidator(_date), _schema("string", "date", format="date")]
 Weekday = Annotated[str, BeforeValidator(weekday), _schema("string", "weekday", enum=list(WEEKDAYS))]
-Week = Annotated[list[str], BeforeValidator(_week), _schema("string", "weekdays", examples=["mon-fri", "mon, wed"])]
+Week = Annotated[list[str], BeforeValidator(_week), _schema(["string", "array"], "weekdays", examples=["mon-fri"])]
 TimeZone = Annotated[str, BeforeValidator(_time_zone), _schema("string", "IANA time zone", examples=["Asia/Shanghai"])]
 TimeFormat = Annotated[str, BeforeValidator(_time_format), _schema("string", "format", examples=["rfc3339"])]

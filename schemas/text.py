@@ -1,8 +1,8 @@
 """How text of a message is read: NFC, trimmed, scanner control marks stripped, control characters refused.
 
 Scanners frame what they read with STX, ETX, GS, RS, CR, LF or TAB, and files begin with a byte order mark: at
-either end of a text these are marks of the device and are taken off. Inside an id a control character cannot be
-told from damage, so it is an error; NUL is an error everywhere (PostgreSQL cannot hold it).
+either end of a text these are marks of the device and are taken off. Inside an id a control character
+cannot be told from damage, so it is an error (a GS inside a GS1 element string carries meaning: parse it first).
 """
 
 import unicodedata
@@ -12,17 +12,15 @@ from pydantic_core import PydanticCustomError
 SHORTEST = 1
 LONGEST_EVENT_ID = 128
 LONGEST_UNIT_ID = 256
-LONGEST_ID = 128
+LONGEST_ID = 256
 
-_MARKS = "".join(chr(code) for code in range(1, 0x20)) + "\x7f\x85\ufeff"
-_STRIPPED = _MARKS + "".join(
-    chr(code) for code in (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
-)
+_EDGES = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1), 0x3000, 0xFEFF)))
+"""C0 and C1 controls, blank, no-break and ideographic space, byte order mark."""
 
 
 def clean(text: str) -> str:
-    """The text in NFC without white space and scanner marks at its ends; the same again if cleaned twice."""
-    return unicodedata.normalize("NFC", text).strip(_STRIPPED)
+    """The text in NFC without blanks and scanner marks at its ends; the same again if cleaned twice."""
+    return unicodedata.normalize("NFC", text).strip(_EDGES)
 
 
 def control_character(text: str) -> str | None:
