@@ -47,6 +47,12 @@ class Fold:
 
     def _in_order(self, scans: list[Scan]) -> list[Scan]:
         open_at = {visit.operation: visit for visit in self.state.open}
+        positions: dict[str, int] = {}
+        for scan in scans:
+            if scan.operation is not None:
+                position = self.models[scan.model].position(self.product, scan.operation)
+                foremost = positions.get(scan.operation, _NO_POSITION)
+                positions[scan.operation] = foremost if position is None else min(position, foremost)
 
         def key(scan: Scan) -> tuple[int, int, str, float, str]:
             operation = scan.operation
@@ -56,8 +62,7 @@ class Fold:
             rank = _rank(scan.action, visit)
             if visit is not None:
                 return (0, visit.seq, "", rank, scan.event_id)
-            position = self.models[scan.model].position(self.product, operation)
-            return (1, _NO_POSITION if position is None else position, operation, rank, scan.event_id)
+            return (1, positions[operation], operation, rank, scan.event_id)
 
         return sorted(scans, key=key)
 

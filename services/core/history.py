@@ -62,12 +62,12 @@ class History:
     def accept(self, scan: Scan, models: Models) -> Verdict:
         """Take one event in; the state changes only when the verdict is ACCEPTED."""
         time = scan.time
+        if time <= self.edge:
+            return Verdict.TOO_LATE
         if self.count and kept.may_hold(self.kept, scan.event_id):
             verdict = self._repeat(scan)
             if verdict is not None:
                 return verdict
-        if time <= self.edge:
-            return Verdict.TOO_LATE
         if not self.accepted:
             self.first_model = scan.model
             self.product = scan.product
@@ -137,7 +137,10 @@ class History:
     def _refold(self, events: list[Scan], old: dict[int, Visit], models: Models) -> None:
         effective = _effective(events)
         self.product = self.head_product or _first_product(effective)
-        fold = self._fold(effective, models)
+        self._become(self._fold(effective, models), old)
+
+    def _become(self, fold: Fold, old: dict[int, Visit]) -> None:
+        """Let the fold's result be the present, and note how its visits differ from the `old` ones."""
         self.now = fold.state
         for seq, visit in fold.touched.items():
             was = old.pop(seq, None)
@@ -160,28 +163,53 @@ class History:
 
     def _fold(self, effective: Iterable[Scan], models: Models) -> Fold:
         state = UnitState() if self.head is None else self.head.copy()
-        fold = Fold(state, models, self.product, self._multiple(models))
+        fold = self._pass(state, models)
         fold.touched.update((visit.seq, visit) for visit in state.open)
         for _, instant in groupby(effective, key=_time):
             fold.instant(list(instant))
         return fold
 
+    def _pass(self, state: UnitState, models: Models) -> Fold:
+        """A pass from this state on; the unit's product is that of its open visits too, whenever it was named."""
+        for visit in state.open:
+            visit.product = self.product
+        return Fold(state, models, self.product, self._multiple(models))
+
     def _absorb(self, models: Models) -> bool:
         """Make the oldest instant final; False when it is the newest, which is never absorbed."""
         if kept.first_time(self.kept) == self.newest:
             return False
-        gone, rest = kept.take_first_instant(self.kept)
-        self.edge = gone[0].time
-        self.count -= len(gone)
         if self.has_voids:
-            gone = _effective(gone, among=gone + kept.unpack(rest))
-            self.has_voids = any(event.action is Action.VOID for event in kept.unpack(rest))
-        self.kept = rest
-        head = UnitState() if self.head is None else self.head
-        Fold(head, models, self.product, self._multiple(models)).instant(gone)
-        self.head = head
-        self.head_product = self.head_product or _first_product(gone)
+            self._absorb_among_voids(models)
+            return True
+        gone, self.kept = kept.take_first_instant(self.kept)
+        self.count -= len(gone)
+        self._to_head(gone[0].time, gone, models)
         return True
+
+    def _absorb_among_voids(self, models: Models) -> None:
+        """As `_absorb`; a void that becomes final forgets a target that came under a later time, so fold again."""
+        events = kept.unpack(self.kept)
+        old = self._visits(events, models)
+        gone, self.kept = kept.take_first_instant(self.kept)
+        rest = events[len(gone) :]
+        self.count -= len(gone)
+        self.has_voids = any(event.action is Action.VOID for event in rest)
+        absorbed = self._to_head(gone[0].time, _effective(gone, among=events), models)
+        effective = _effective(rest)
+        self.product = self.head_product or _first_product(effective)
+        fold = self._fold(effective, models)
+        for seq, visit in absorbed.touched.items():
+            fold.touched.setdefault(seq, visit)
+        self._become(fold, old)
+
+    def _to_head(self, time: int, gone: list[Scan], models: Models) -> Fold:
+        head = UnitState() if self.head is None else self.head
+        fold = self._pass(head, models)
+        fold.instant(gone)
+        self.head, self.edge = head, time
+        self.head_product = self.head_product or _first_product(gone)
+        return fold
 
 
 def _effective(events: list[Scan], among: list[Scan] | None = None) -> list[Scan]:

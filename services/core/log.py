@@ -28,17 +28,28 @@ REFUSALS: Mapping[Verdict, BadScan] = {
 }
 """What the two refusals say that only the unit's history can decide."""
 
-NO_MODEL = BadScan(
-    Reason.UNKNOWN_OPERATION,
-    "the record came before any plant model was in force: publish one, then replay",
-    "记录早于任何生效的工厂模型:请先发布工厂模型,再重放",
-)
-NO_MODEL_READ_POINT = BadScan(Reason.UNKNOWN_READ_POINT, NO_MODEL.en, NO_MODEL.zh)
+NO_PLANT = PlantModel.from_document(
+    {
+        "tracking": {
+            "presence": "single", "max_clock_ahead_us": 1 << 62, "max_clock_skew_us": 0,
+            "history_events": 1, "history_horizon_us": 0, "unit_retention_us": 0,
+        }
+    },
+    version=0,
+)  # fmt: skip
+"""What is in force before the first marker: no operation, no read point."""
 
 
-def before_any_model(event: Event) -> BadScan:
-    """The refusal of a record that no plant-model version holds for."""
-    return NO_MODEL if event.read_point_id is None else NO_MODEL_READ_POINT
+def admit(event: Event, model: PlantModel | None, source: str, recorded: int | None) -> tuple[str, Scan]:
+    """The unit and the resolved event. Raises BadScan, also for whatever comes before any plant model."""
+    if model is not None:
+        return resolve(event, model, source, recorded)
+    resolve(event, NO_PLANT, source, recorded)
+    raise BadScan(
+        Reason.UNKNOWN_OPERATION if event.read_point_id is None else Reason.UNKNOWN_READ_POINT,
+        "the record came before any plant model was in force: publish one, then replay",
+        "记录早于任何生效的工厂模型:请先发布工厂模型,再重放",
+    )
 
 
 @dataclass(slots=True)
@@ -66,11 +77,8 @@ class LogFold:
 
     def take(self, event: Event, source: str, recorded: int | None) -> Fate:
         """Take one record in."""
-        model = self.models.get(self.version)
         try:
-            if model is None:
-                raise before_any_model(event)
-            unit_id, scan = resolve(event, model, source, recorded)
+            unit_id, scan = admit(event, self.models.get(self.version), source, recorded)
         except BadScan as refusal:
             return Fate(None, None, refusal)
         history = self.histories.get(unit_id)

@@ -86,7 +86,8 @@ def resolve(event: Event, model: PlantModel, source: str, recorded: int | None) 
         scan.voids = _text("voids", event.voids)
         if scan.voids is None:
             raise _missing("voids")
-    scan.content = _content(event, scan, _instant("device_time", event.device_time, clock, source))
+    device_time = _instant("device_time", event.device_time, clock, source)
+    scan.content = _content(event, scan, time if device_time is None else device_time)
     return unit_id, scan
 
 
@@ -161,16 +162,14 @@ def _meaning(event: Event, model: PlantModel) -> tuple[str | None, Action, str |
     if name is not None:
         read_point = model.read_points.get(name)
         if read_point is None:
-            if action is None or (operation is None and action not in WITHOUT_OPERATION | OPERATION_OPTIONAL):
-                raise BadScan(
-                    Reason.UNKNOWN_READ_POINT,
-                    f"read point {name!r} is not in plant model version {model.version}: add it, then replay",
-                    f"采集点 {name!r} 不在工厂模型第 {model.version} 版中:请先添加,再重放",
-                )
-        else:
-            operation = operation or read_point.operation
-            action = read_point.action if action is None else action
-            work_unit = work_unit or read_point.work_unit
+            raise BadScan(
+                Reason.UNKNOWN_READ_POINT,
+                f"read point {name!r} is not in plant model version {model.version}: add it, then replay",
+                f"采集点 {name!r} 不在工厂模型第 {model.version} 版中:请先添加,再重放",
+            )
+        operation = operation or read_point.operation
+        action = read_point.action if action is None else action
+        work_unit = work_unit or read_point.work_unit
     if action is None:
         raise BadScan(
             Reason.MALFORMED, "neither read_point_id nor action is given", "read_point_id 与 action 均未给出"
@@ -207,14 +206,14 @@ def _numbers(event: Event, scan: Scan) -> None:
 
 
 def _millionths(field: str, value: Decimal, least: int | None) -> int:
-    _, digits, exponent = value.as_tuple()
+    digits, exponent = value.normalize().as_tuple()[1:] if value.is_finite() else ((), -7)
     if not isinstance(exponent, int) or exponent < -6 or max(len(digits), len(digits) + exponent) > 18:
         raise BadScan(
             Reason.MALFORMED,
             f"{field} {value} has more than 18 digits or more than 6 after the point",
             f"{field} {value} 超过 18 位数字或 6 位小数",
         )
-    number = int(value.scaleb(6)) if exponent else int(value) * 1_000_000
+    number = int(value.scaleb(6))
     if least is not None and number < least:
         least_text = "more than 0" if least else "0 or more"
         raise BadScan(
@@ -223,10 +222,11 @@ def _millionths(field: str, value: Decimal, least: int | None) -> int:
     return number
 
 
-def _content(event: Event, scan: Scan, device_time: int | None) -> int:
+def _content(event: Event, scan: Scan, device_time: int) -> int:
+    """Over what a repeat must repeat. The device's time, so that a retry whose clock was corrected is a repeat."""
     parents = event.parent_ids
     return crc32(
         f"{event.read_point_id}\x1f{event.operation_id}\x1f{event.action}\x1f{device_time}\x1f{scan.quantity}\x1f"
         f"{scan.scrap_quantity}\x1f{scan.quantity_delta}\x1f{event.order_id}\x1f{scan.product}\x1f"
-        f"{'' if not parents else chr(30).join(parents)}\x1f{scan.voids}".encode("utf-8", "surrogatepass")
+        f"{'' if not parents else chr(30).join(parents)}\x1f{event.voids}".encode("utf-8", "surrogatepass")
     )

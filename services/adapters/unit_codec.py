@@ -1,0 +1,118 @@
+"""State ↔ changelog bytes: units, and the pieces of a partition's ledger, as MessagePack arrays.
+
+A unit is kept as these bytes and nothing else; it becomes objects only while a frame touches it. So a million live
+units are a million byte strings that the garbage collector never walks, and what is in memory is what was written.
+Numbers beyond 64 bits (18 digits in millionths are 80) travel as text.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from services.adapters.wire import counts_tuple
+from services.core.history import History
+from services.core.ledger import Counts, Totals
+from services.core.sketch import Sketch
+from services.core.unit import UnitState, Visit
+from services.core.windows import Slot
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+_HUGE = 1 << 63
+
+_VISIT_FIELDS = (
+    "seq", "visit_id", "operation", "arrived", "since", "model", "quantity", "work_unit", "product", "position",
+    "started", "finished", "departed", "outcome", "flags", "repeats", "runs", "phase", "held",
+    "queue", "process", "wait", "hold",
+)  # fmt: skip
+_visit_fields = attrgetter(*_VISIT_FIELDS)
+_QUANTITY = _VISIT_FIELDS.index("quantity")
+
+
+def encode_unit(history: History) -> bytes:
+    """One unit's history as bytes; what is not yet published (`changed`) is not part of it."""
+    head = history.head
+    return _pack(
+        (
+            history.accepted, history.first_model, history.edge, history.newest, history.count, history.has_voids,
+            history.product, history.head_product, _state(history.now), None if head is None else _state(head),
+            history.kept,
+        )
+    )  # fmt: skip
+
+
+def decode_unit(data: bytes) -> History:
+    """The history `encode_unit` wrote."""
+    accepted, first_model, edge, newest, count, has_voids, product, head_product, now, head, kept = _unpack(data)
+    return History(
+        accepted, first_model, edge, newest, count, has_voids, product, head_product,
+        _read_state(now), None if head is None else _read_state(head), kept,
+    )  # fmt: skip
+
+
+def encode_counts(counts: Counts) -> bytes:
+    """An operation's counts."""
+    return _pack([_number(count) for count in counts_tuple(counts)])
+
+
+def decode_counts(data: bytes) -> Counts:
+    """The counts `encode_counts` wrote."""
+    return Counts(*map(int, _unpack(data)))
+
+
+def encode_totals(totals: Totals, newest: int | None, model: int) -> bytes:
+    """A partition's totals, newest event time and plant-model version in force."""
+    numbers = (totals.entered, totals.completed, totals.scrapped, totals.in_process, totals.in_transit)
+    return _pack((numbers, newest, model))
+
+
+def decode_totals(data: bytes) -> tuple[Totals, int | None, int]:
+    """What `encode_totals` wrote."""
+    numbers, newest, model = _unpack(data)
+    return Totals(*numbers), newest, model
+
+
+def encode_slot(slot: Slot) -> bytes:
+    """A slot with its three sketches."""
+    return _pack(
+        (slot.start_us, slot.width_us, slot.n, slot.dwell.pairs(), slot.queue.pairs(), slot.process.pairs())
+    )
+
+
+def decode_slot(data: bytes) -> Slot:
+    """The slot `encode_slot` wrote."""
+    start, width, n, dwell, queue, process = _unpack(data)
+    return Slot(start, width, n, Sketch.from_pairs(dwell), Sketch.from_pairs(queue), Sketch.from_pairs(process))
+
+
+def _number(number: int) -> int | str:
+    return number if -_HUGE <= number < _HUGE else str(number)
+
+
+def _state(state: UnitState) -> Sequence[Any]:
+    return (
+        state.status, state.visits, state.strays, state.events, _number(state.quantity), state.position,
+        state.entries, state.completions, state.scraps, state.last_departed, state.visited,
+        [_visit(visit) for visit in state.open],
+    )  # fmt: skip
+
+
+def _visit(visit: Visit) -> Sequence[Any]:
+    fields: tuple[Any, ...] = _visit_fields(visit)
+    quantity = visit.quantity
+    if -_HUGE <= quantity < _HUGE:
+        return fields
+    return (*fields[:_QUANTITY], str(quantity), *fields[_QUANTITY + 1 :])
+
+
+def _read_state(fields: list[Any]) -> UnitState:
+    fields[4] = int(fields[4])
+    fields[10] = tuple(fields[10])
+    visits = []
+    for visit in fields[11]:
+        visit[_QUANTITY] = int(visit[_QUANTITY])
+        visits.append(Visit(*visit))
+    fields[11] = visits
+    return UnitState(*fields)

@@ -1,0 +1,1 @@
+"""track: where each unit is; visits and their times."""

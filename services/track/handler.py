@@ -1,0 +1,338 @@
+"""What a frame of scans does to one partition: decode, fold, and the effects in the order they must happen.
+
+    records ─► admit (whose, what, when) ─► history of the unit ─► visits, rejects, forwards
+                                                 └─► ledger ─► changelog, partials
+
+Plain synchronous code: no await between events. A lane is one partition; what it holds besides the table's bytes is
+derived from them (`recover`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from services.core.errors import BadScan, BrokenGuarantee
+from services.core.history import History, Verdict
+from services.core.ledger import OLDEST, SHAPES, Counts, Ledger, OperationLedger, SlotKey, Totals, unit_totals
+from services.core.log import REFUSALS, admit
+from services.core.resolve import Event
+from services.core.windows import Slot, SlotRing
+from services.topology import FIRST_HEADER, MARK_KEY, MARKER_KEY, RECORDED_HEADER, SOURCE_HEADER
+
+Headers = Sequence[tuple[str, bytes]]
+Item = tuple[bytes | None, bytes, Headers]
+"""A record to send: key, value, headers."""
+
+UNIT, OPERATION, SLOT, TOTALS = b"u", b"o", b"s", b"t"
+"""First byte of a changelog key: what it is the state of."""
+
+_KEPT = {shape.width_us: shape.kept for shape in SHAPES}
+_MINUTE = 60_000_000
+
+
+class Record(Protocol):
+    """A record of floor.scans as it came."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class Wire(Protocol):
+    """Bytes ↔ rules; services.adapters.track_wire in the product."""
+
+    def decode_event(self, value: bytes | None) -> Event: ...
+    def marker_model(self, value: bytes | None) -> int | None: ...
+    def encode_unit(self, history: History) -> bytes: ...
+    def decode_unit(self, data: bytes) -> History: ...
+    def encode_counts(self, counts: Counts) -> bytes: ...
+    def decode_counts(self, data: bytes) -> Counts: ...
+    def encode_slot(self, slot: Slot) -> bytes: ...
+    def decode_slot(self, data: bytes) -> Slot: ...
+    def encode_totals(self, totals: Totals, newest: int | None, model: int) -> bytes: ...
+    def decode_totals(self, data: bytes) -> tuple[Totals, int | None, int]: ...
+    def unit_changed(
+        self, generation: int, partition: int, offset: int, unit_id: str, history: History, changed: Mapping[int, Any]
+    ) -> bytes: ...
+    def frame_mark(self, generation: int, partition: int, mark: int, epoch: int) -> bytes: ...
+    def forwarded(self, generation: int, partition: int, offsets: list[int]) -> bytes: ...
+    def reject(
+        self, generation: int, partition: int, record: Record, origin: "Origin", event: Event | None, refusal: BadScan
+    ) -> bytes: ...
+    def operation_partial(
+        self, generation: int, partition: int, offset: int, operation: str, ledger: OperationLedger, oldest: Iterable[Any]
+    ) -> bytes: ...
+    def slot_partial(self, generation: int, partition: int, offset: int, operation: str, slot: Slot) -> bytes: ...
+    def totals_partial(
+        self, generation: int, partition: int, offset: int, totals: Totals, newest: int | None
+    ) -> bytes: ...
+
+
+class Origin(NamedTuple):
+    """Where a record first came from: its source, when it was recorded (µs), its first coordinates if forwarded."""
+
+    source: str
+    recorded: int
+    first: tuple[int, int] | None
+
+
+def origin(record: Record) -> Origin:
+    """What the headers say; without them the record came straight to Kafka, at its timestamp."""
+    source, recorded, first = "kafka", record.timestamp * 1000, None
+    for name, value in record.headers:
+        if name == SOURCE_HEADER:
+            source = value.decode("utf-8", "replace")
+        elif name == RECORDED_HEADER and value.isdigit():
+            recorded = int(value)
+        elif name == FIRST_HEADER:
+            partition, _, offset = value.partition(b":")
+            first = (int(partition), int(offset)) if partition.isdigit() and offset.isdigit() else None
+    return Origin(source, recorded, first)
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a cut of a frame brings about. Sent in this order: outputs and mark, their acks, then the changelog."""
+
+    offset: int
+    follows: int
+    outputs: list[Item] = field(default_factory=list)
+    rejects: list[Item] = field(default_factory=list)
+    forwards: list[tuple[int, Item]] = field(default_factory=list)
+    changelog: list[tuple[bytes, bytes]] = field(default_factory=list)
+    accepted: int = 0
+    duplicates: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Touched:
+    history: History
+    totals: Totals
+    accepted: int
+
+
+class Lane:
+    """One partition of floor.scans: its units as bytes, its ledger, and how far it has come."""
+
+    def __init__(
+        self,
+        partition: int,
+        partition_of: Callable[[str], int],
+        generation: int,
+        models: Mapping[int, Any],
+        table: MutableMapping[bytes, bytes],
+        wire: Wire,
+        changelog_bytes: int = 6_000_000,
+    ) -> None:
+        self.partition = partition
+        self.generation = generation
+        self.models = models
+        self.table = table
+        self.offset = -1
+        self.version = 0
+        self.epoch = 0
+        self.ledger = Ledger(models)
+        self._partition_of = partition_of
+        self._wire = wire
+        self._changelog_bytes = changelog_bytes
+        self._unsent: dict[str | SlotKey, None] = {}
+
+    def recover(self, offset: int, epoch: int) -> None:
+        """Rebuild what is derived from the table's bytes; raises BrokenGuarantee where they contradict each other."""
+        self.offset, self.epoch = offset, epoch
+        self.ledger = ledger = Ledger(self.models)
+        slots: dict[tuple[str, int], list[Slot]] = {}
+        for key, data in self.table.items():
+            kind = key[:1]
+            if kind == UNIT:
+                ledger.index(key[1:].decode(), self._wire.decode_unit(data).now)
+            elif kind == OPERATION:
+                ledger.operation(key[1:].decode()).counts = self._wire.decode_counts(data)
+            elif kind == TOTALS:
+                ledger.totals, ledger.newest, self.version = self._wire.decode_totals(data)
+            elif kind == SLOT:
+                slot = self._wire.decode_slot(data)
+                slots.setdefault((key.decode().split("|", 2)[2], slot.width_us), []).append(slot)
+        for (operation, width), found in slots.items():
+            ring = SlotRing(next(shape for shape in SHAPES if shape.width_us == width), [s for s in found if s.n])
+            if ledger.newest is not None:
+                ring.advance(ledger.newest)
+            ledger.operation(operation).rings[width] = ring
+        ledger.changed_operations.update(ledger.operations)
+        ledger.check()
+        ledger.changed_operations.clear()
+        self._unsent = dict.fromkeys(ledger.operations)
+        self._unsent.update(
+            ((operation, width, slot.start_us), None)
+            for operation, books in ledger.operations.items()
+            for width, ring in books.rings.items()
+            for slot in ring.slots()
+        )
+
+    def models_needed(self, records: Iterable[Record]) -> set[int]:
+        """Plant-model versions that markers among these records bring into force and that are not known yet."""
+        needed = {self._wire.marker_model(record.value) for record in records if record.key == MARKER_KEY}
+        return {version for version in needed if version is not None and version not in self.models}
+
+    def fold(self, records: Sequence[Record], start: int, end: int) -> tuple[Effects, int]:
+        """Fold records[start:] as far as one changelog batch goes; returns the effects and the next index.
+
+        `end` is the last source offset the frame covers (control records included).
+        """
+        effects = Effects(self.offset, self.offset)
+        touched: dict[str, _Touched] = {}
+        forwarded: list[int] = []
+        size, at, count = 0, start, len(records)
+        while at < count and size < self._changelog_bytes:
+            record = records[at]
+            at += 1
+            if record.offset > self.offset:
+                size += self._take(record, effects, touched, forwarded)
+        effects.offset = max(self.offset, end if at == count else records[at - 1].offset)
+        self._finish(effects, touched, forwarded)
+        return effects, at
+
+    def _take(self, record: Record, effects: Effects, touched: dict[str, _Touched], forwarded: list[int]) -> int:
+        """Fold one record; returns about how many bytes of changelog it costs."""
+        if record.key == MARKER_KEY:
+            self.version = max(self.version, self._wire.marker_model(record.value) or 0)
+            return 0
+        came = origin(record)
+        event: Event | None = None
+        try:
+            event = self._wire.decode_event(record.value)
+            unit_id, scan = admit(event, self.models.get(self.version), came.source, came.recorded)
+        except BadScan as refusal:
+            self._refuse(record, came, event, refusal, effects)
+            return 0
+        work = touched.get(unit_id)
+        if work is None:
+            data = self.table.get(UNIT + unit_id.encode())
+            if data is None:
+                if came.first is None and self._forward(record, came, unit_id, effects):
+                    forwarded.append(record.offset)
+                    return 0
+                history = History()
+            else:
+                history = self._wire.decode_unit(data)
+                history.remember_open()
+            work = touched[unit_id] = _Touched(history, unit_totals(history.now), history.accepted)
+        verdict = work.history.accept(scan, self.models)
+        if verdict is Verdict.ACCEPTED:
+            effects.accepted += 1
+            return 128 + (400 + len(work.history.kept) if work.history.accepted == work.accepted + 1 else 0)
+        if verdict is Verdict.DUPLICATE:
+            effects.duplicates += 1
+        else:
+            self._refuse(record, came, event, REFUSALS[verdict], effects)
+        return 0
+
+    def _refuse(self, record: Record, came: Origin, event: Event | None, refusal: BadScan, effects: Effects) -> None:
+        value = self._wire.reject(self.generation, self.partition, record, came, event, refusal)
+        effects.rejects.append((record.key, value, ()))
+        effects.refused[refusal.reason] = effects.refused.get(refusal.reason, 0) + 1
+
+    def _forward(self, record: Record, came: Origin, unit_id: str, effects: Effects) -> bool:
+        partition = self._partition_of(unit_id)
+        if partition == self.partition:
+            return False
+        headers = [
+            (SOURCE_HEADER, came.source.encode()),
+            (RECORDED_HEADER, str(came.recorded).encode()),
+            (FIRST_HEADER, f"{self.partition}:{record.offset}".encode()),
+        ]
+        effects.forwards.append((partition, (unit_id.encode(), record.value or b"", headers)))
+        return True
+
+    def _finish(self, effects: Effects, touched: dict[str, _Touched], forwarded: list[int]) -> None:
+        """Put the touched units into table, ledger, outputs and changelog; move the offset on."""
+        wire, ledger, offset = self._wire, self.ledger, effects.offset
+        changed = [(unit_id, work) for unit_id, work in touched.items() if work.history.accepted != work.accepted]
+        if changed:
+            ledger.advance(max(work.history.newest for _, work in changed))
+        for unit_id, work in changed:
+            history = work.history
+            visits, before = history.take_changes()
+            ledger.change(unit_id, before, visits, work.totals, history.now)
+            message = wire.unit_changed(self.generation, self.partition, offset, unit_id, history, visits)
+            key = unit_id.encode()
+            effects.outputs.append((key, message, ()))
+            effects.changelog.append((UNIT + key, wire.encode_unit(history)))
+        ledger.check()
+        self._books(effects)
+        if forwarded:
+            effects.outputs.append((None, wire.forwarded(self.generation, self.partition, forwarded), ()))
+        mark = wire.frame_mark(self.generation, self.partition, offset, self.epoch)
+        effects.outputs.append((MARK_KEY, mark, ()))
+        self.table.update(effects.changelog)
+        self.offset = offset
+
+    def _books(self, effects: Effects) -> None:
+        """The changed pieces of the ledger into the changelog, and onto the list of what is to be published."""
+        wire, ledger = self._wire, self.ledger
+        for operation in ledger.changed_operations:
+            counts = wire.encode_counts(ledger.operations[operation].counts)
+            effects.changelog.append((OPERATION + operation.encode(), counts))
+            self._unsent[operation] = None
+        for key in ledger.changed_slots:
+            effects.changelog.append((_slot_key(key), wire.encode_slot(_slot(ledger, key))))
+            self._unsent[key] = None
+        ledger.changed_operations.clear()
+        ledger.changed_slots.clear()
+        totals = wire.encode_totals(ledger.totals, ledger.newest, self.version)
+        effects.changelog.append((TOTALS, totals))
+
+    def rewritten(self, keys: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        """The present values of these changelog keys, to be written again over what a former owner wrote late."""
+        return [(key, self.table[key]) for key in keys if key in self.table]
+
+    @property
+    def unsent(self) -> int:
+        """How many partials wait to be published."""
+        return len(self._unsent)
+
+    def partials(self, most: int) -> list[tuple[str, bytes, bytes]]:
+        """Up to `most` absolute partials that changed, longest unsent first, as (operation, key, value)."""
+        found = []
+        for what in list(self._unsent)[:most]:
+            del self._unsent[what]
+            found.append(self._partial(what))
+        return found
+
+    def totals_partial(self) -> bytes:
+        """How far this partition has come, and its units."""
+        ledger = self.ledger
+        return self._wire.totals_partial(self.generation, self.partition, self.offset, ledger.totals, ledger.newest)
+
+    def _partial(self, what: str | SlotKey) -> tuple[str, bytes, bytes]:
+        wire, ledger = self._wire, self.ledger
+        where = (self.generation, self.partition, self.offset)
+        if isinstance(what, str):
+            books = ledger.operations[what]
+            oldest = [(unit, arrived, visit_id) for unit, arrived, visit_id in books.oldest.first(OLDEST)]
+            return what, f"op|{self.partition}|{what}".encode(), wire.operation_partial(*where, what, books, oldest)
+        operation, width, start = what
+        key = f"sl|{self.partition}|{width // _MINUTE}|{start // width % _KEPT[width]}|{operation}".encode()
+        return operation, key, wire.slot_partial(*where, operation, _slot(ledger, what))
+
+
+def _slot_key(key: SlotKey) -> bytes:
+    operation, width, start = key
+    return f"s{width // _MINUTE}|{start // width % _KEPT[width]}|{operation}".encode()
+
+
+def _slot(ledger: Ledger, key: SlotKey) -> Slot:
+    return ledger.slot(key) or Slot(key[2], key[1])
+
+
+def chain_break(offset: int, follows: int) -> BrokenGuarantee:
+    """The error of a changelog that does not continue where the state stands."""
+    return BrokenGuarantee(f"the state stands at source offset {offset}, but what follows it begins after {follows}")
