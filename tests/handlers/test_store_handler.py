@@ -1,0 +1,263 @@
+"""The store's buffering rules: what is written when, and that any mix of repeated frames ends with the newest rows."""
+
+import random
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.core.stored import Cut, Forwarded, FrameMark, Row, UnitChange
+from services.store.handler import RowLane, UnitLane
+
+
+def lane(scans: int = 0, visits: int = 0, mark: int = -1) -> UnitLane:
+    return UnitLane(scans, visits, mark)
+
+
+def with_scans(count: int, **at: int) -> UnitLane:
+    made = lane(**at)
+    for offset in range(count):
+        made.take_scan(offset, (offset,))
+    return made
+
+
+def changed(unit: str, accepted: int, offset: int, visits: dict[int, str], *deleted: int) -> UnitChange:
+    rows: list[tuple[int, Row]] = [(seq, (unit, seq, accepted, text)) for seq, text in visits.items()]
+    return UnitChange(offset, unit, accepted, (unit, accepted), rows, list(deleted))
+
+
+def test_a_change_waits_for_its_mark() -> None:
+    units = with_scans(3)
+    units.take(0, changed("U", 1, 2, {1: "a"}))
+    cut = units.cut()
+    assert (cut.visits, cut.visits_position, cut.mark) == ([], 0, -1)
+
+
+def test_a_marked_change_is_written_with_the_position_after_the_mark() -> None:
+    units = with_scans(3)
+    units.take(0, changed("U", 1, 2, {1: "a"}))
+    units.take(1, FrameMark(2))
+    cut = units.cut()
+    assert (cut.units, cut.visits, cut.visits_position, cut.mark) == ([("U", 1)], [("U", 1, 1, "a")], 2, 2)
+
+
+def test_a_mark_waits_for_the_raw_scans_up_to_it() -> None:
+    units = with_scans(2)
+    units.take(0, changed("U", 1, 2, {1: "a"}))
+    units.take(1, FrameMark(2))
+    assert units.cut().mark == -1
+    units.take_scan(2, (2,))
+    assert units.cut().mark == 2
+
+
+def test_reading_more_changes_is_no_use_while_a_mark_waits_for_scans() -> None:
+    units = lane()
+    assert not units.waits_for_scans
+    units.take(0, FrameMark(0))
+    assert units.waits_for_scans
+    units.take_scan(0, (0,))
+    assert not units.waits_for_scans
+
+
+def test_what_the_mark_covers_is_skipped() -> None:
+    units = with_scans(5, mark=4)
+    units.take(0, changed("U", 9, 4, {1: "old"}))
+    units.take(1, Forwarded([3]))
+    units.take(2, FrameMark(4))
+    cut = units.cut()
+    assert (cut.units, cut.visits, cut.forwarded, cut.visits_position, cut.mark) == ([], [], [], 3, 4)
+
+
+def test_a_change_beyond_the_mark_holds_the_position_back() -> None:
+    units = with_scans(9)
+    units.take(0, changed("U", 1, 2, {1: "a"}))
+    units.take(1, changed("V", 1, 7, {1: "b"}))
+    units.take(2, FrameMark(2))
+    cut = units.cut()
+    assert (cut.units, cut.visits_position) == ([("U", 1)], 1)
+
+
+def test_a_mark_that_waits_is_read_again_after_a_restart() -> None:
+    units = with_scans(2)
+    units.take(0, FrameMark(1))
+    units.take(1, FrameMark(5))
+    assert units.cut().visits_position == 1
+
+
+def test_the_highest_revision_of_each_visit_is_written_once() -> None:
+    units = with_scans(9)
+    units.take(0, changed("U", 2, 3, {1: "closed", 2: "open"}))
+    units.take(1, FrameMark(3))
+    units.take(2, changed("U", 3, 5, {2: "closed"}))
+    units.take(3, FrameMark(5))
+    cut = units.cut()
+    assert cut.units == [("U", 3)]
+    assert cut.visits == [("U", 1, 2, "closed"), ("U", 2, 3, "closed")]
+
+
+def test_a_vanished_visit_is_not_written_from_an_older_change() -> None:
+    units = with_scans(9)
+    units.take(0, changed("U", 2, 3, {2: "open"}))
+    units.take(1, changed("U", 3, 5, {}, 2))
+    units.take(2, FrameMark(5))
+    cut = units.cut()
+    assert (cut.visits, cut.vanished) == ([], [("U", 2, 3)])
+
+
+def test_forwarded_scans_are_flagged_under_their_mark() -> None:
+    units = with_scans(9)
+    units.take(0, Forwarded([1, 6]))
+    units.take(1, FrameMark(3))
+    cut = units.cut()
+    assert (cut.forwarded, cut.visits_position) == ([1], 0)
+
+
+def test_a_record_delivered_again_is_taken_once() -> None:
+    units = with_scans(2)
+    units.take_scan(1, ("again",))
+    assert units.cut().scans == [(0,), (1,)]
+
+
+def test_records_of_an_earlier_life_only_move_the_position() -> None:
+    units = lane()
+    units.take(0, None)
+    assert units.ready_rows
+    assert units.cut().visits_position == 1
+    assert not units.ready_rows
+
+
+def test_repeats_of_a_frame_without_its_mark_do_not_grow() -> None:
+    units = with_scans(5)
+    for at in range(100):
+        units.take(at, changed("U", 1, 4, {1: "a"}))
+    assert units.waiting == 1
+    assert units.cut().visits_position == 99
+
+
+def test_rows_one_by_one_leave_with_the_position_after_them() -> None:
+    rows = RowLane(5)
+    rows.take(4, ("before",))
+    rows.take(5, ("a",))
+    rows.take(6, None)
+    assert rows.cut() == ([("a",)], 7)
+    assert not rows.ready_rows
+
+
+UNITS = ("U", "V", "W")
+Truth = dict[str, tuple[int, dict[int, str]]]
+
+
+@dataclass
+class Events:
+    """A log in which each event opens, rewrites or removes visits of one unit; the state after any prefix is known."""
+
+    touched: list[tuple[str, set[int]]] = field(default_factory=list)
+    states: list[Truth] = field(default_factory=lambda: [{unit: (0, {}) for unit in UNITS}])
+
+    @classmethod
+    def random(cls, rng: random.Random, count: int) -> "Events":
+        events = cls()
+        for _ in range(count):
+            unit = rng.choice(UNITS)
+            accepted, visits = events.states[-1][unit]
+            visits = dict(visits)
+            seqs = {rng.randint(1, 3) for _ in range(rng.randint(1, 2))}
+            for seq in seqs:
+                if seq in visits and rng.random() < 0.4:
+                    del visits[seq]
+                else:
+                    # Few different texts: a visit may come back to what it was before the frame.
+                    visits[seq] = rng.choice("ab")
+            events.touched.append((unit, seqs))
+            events.states.append({**events.states[-1], unit: (accepted + 1, visits)})
+        return events
+
+    def frame(self, start: int, end: int) -> list[UnitChange]:
+        """What a worker publishes for the events start..end, both included: every visit touched, as it is then."""
+        touched: dict[str, set[int]] = {}
+        for unit, seqs in self.touched[start : end + 1]:
+            touched.setdefault(unit, set()).update(seqs)
+        changes = []
+        for unit, seqs in touched.items():
+            accepted, visits = self.states[end + 1][unit]
+            present = {seq: visits[seq] for seq in seqs if seq in visits}
+            changes.append(changed(unit, accepted, end, present, *(seqs - present.keys())))
+        return changes
+
+
+def published(rng: random.Random, events: Events) -> list[UnitChange | FrameMark]:
+    """floor.visits as several workers write it, some long dead: each goes on from a mark that was there before it."""
+    count = len(events.touched)
+    log: list[UnitChange | FrameMark] = []
+    marks = [-1]
+    workers: list[tuple[int, list[UnitChange | FrameMark]]] = []
+    while marks[-1] != count - 1 or rng.random() < 0.5:
+        if not workers or rng.random() < 0.2:
+            workers.append((rng.choice(marks), []))
+        number = rng.randrange(len(workers))
+        done, pending = workers[number]
+        if not pending and done < count - 1:
+            done_next = rng.randint(done + 1, count - 1)
+            frame = events.frame(done + 1, done_next)
+            rng.shuffle(frame)
+            done, pending = done_next, [*frame, FrameMark(done_next)]
+        sent = rng.randint(0, len(pending))
+        log += pending[:sent]
+        marks += sorted(record.mark for record in pending[:sent] if isinstance(record, FrameMark))
+        marks.sort()
+        workers[number] = (done, pending[sent:])
+    return log
+
+
+class Table:
+    """The database as the sink's statements leave it: greater revisions win."""
+
+    def __init__(self) -> None:
+        self.units: dict[str, int] = {}
+        self.visits: dict[tuple[str, int], tuple[int, str | None]] = {}
+
+    def write(self, cut: Cut) -> None:
+        for unit, accepted in cut.units:  # type: ignore[misc]
+            self.units[unit] = max(accepted, self.units.get(unit, 0))
+        for unit, seq, accepted, text in cut.visits:  # type: ignore[misc]
+            self._upsert((unit, seq), accepted, text)
+        for unit, seq, accepted in cut.vanished:
+            if (unit, seq) in self.visits:
+                self._upsert((unit, seq), accepted, None)
+
+    def _upsert(self, key: tuple[str, int], accepted: int, text: str | None) -> None:
+        if accepted > self.visits.get(key, (0, None))[0]:
+            self.visits[key] = (accepted, text)
+
+    def present(self) -> dict[str, tuple[int, dict[int, str]]]:
+        return {
+            unit: (accepted, {s: text for (u, s), (_, text) in self.visits.items() if u == unit and text is not None})
+            for unit, accepted in self.units.items()
+        }
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(0, 1 << 32), st.integers(1, 12))
+def test_any_mix_of_workers_and_restarts_ends_with_the_newest_rows(seed: int, count: int) -> None:
+    rng = random.Random(seed)
+    events = Events.random(rng, count)
+    log = published(rng, events)
+    table, scans_position, visits_position, mark = Table(), 0, 0, -1
+    units = lane()
+    while scans_position < count or visits_position < len(log) or mark < count - 1:
+        for _ in range(rng.randint(0, 3)):
+            if units.scans_next < count:
+                units.take_scan(units.scans_next, (units.scans_next,))
+            if units.visits_next < len(log) and rng.random() < 0.8:
+                units.take(units.visits_next, log[units.visits_next])
+        cut = units.cut()
+        if rng.random() < 0.3:
+            units = lane(scans_position, visits_position, mark)  # killed before the commit
+        else:
+            assert (cut.mark, cut.scans_position, cut.visits_position) >= (mark, scans_position, visits_position)
+            table.write(cut)
+            scans_position, visits_position, mark = cut.scans_position, cut.visits_position, cut.mark
+        if mark == count - 1 and units.visits_next == len(log):
+            break
+    expected = {unit: state for unit, state in events.states[-1].items() if state[0]}
+    assert table.present() == expected
