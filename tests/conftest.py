@@ -1,3 +1,3 @@
 """What every test may use."""
 
-pytest_plugins = ["tests.skip_policy"]
+pytest_plugins = ["tests.skip_policy", "tests.parts"]

@@ -21,8 +21,15 @@ def visit(seq: int, **changes: Any) -> dict[str, Any]:
 
 
 def change(
-    unit_id: str, accepted: int, offset: int, visits: list[dict[str, Any]] | None = None, *,
-    deleted: list[int] | None = None, partition: int = 0, generation: int = 1, **unit: Any,
+    unit_id: str,
+    accepted: int,
+    offset: int,
+    visits: list[dict[str, Any]] | None = None,
+    *,
+    deleted: list[int] | None = None,
+    partition: int = 0,
+    generation: int = 1,
+    **unit: Any,
 ) -> dict[str, Any]:
     """A UnitChanged: the unit after `accepted` events, published by the frame that ends at `offset`."""
     state = {

@@ -1,0 +1,87 @@
+"""The schema is made once, by whoever comes first, and has the same names on every edition."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from services.adapters.migrate import MIGRATIONS, MigrationError, available, migrate, missing
+from services.embedded.timescale import TimescaleApache
+from tests.parts import ask
+
+TABLES = {
+    "api_keys", "machine_events", "operation_samples", "plant_models", "raw_scans", "rejects", "schema_migrations",
+    "sink_positions", "units", "visits",
+}  # fmt: skip
+VIEWS = {"current_generation", "open_visits", "operations_now"}
+HYPERTABLES = {"machine_events", "operation_samples", "raw_scans", "rejects"}
+NAMES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = $1"
+
+
+@pytest.fixture(scope="module")
+def timescale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = TimescaleApache()
+    reason = server.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    yield server.start(tmp_path_factory.mktemp("timescale"))
+    server.stop()
+
+
+async def names(dsn: str, kind: str) -> set[str]:
+    return {row["table_name"] for row in await ask(dsn, NAMES, kind)}
+
+
+async def test_an_empty_database_gets_every_table_and_view(empty_database: str) -> None:
+    applied = await migrate(empty_database)
+    assert applied == [migration.name for migration in available()]
+    assert await names(empty_database, "BASE TABLE") == TABLES
+    assert await names(empty_database, "VIEW") >= VIEWS
+
+
+async def test_the_second_time_nothing_is_applied(database: str) -> None:
+    assert await migrate(database) == []
+
+
+async def test_several_at_once_apply_each_file_once(empty_database: str) -> None:
+    applied = await asyncio.gather(*[migrate(empty_database) for _ in range(4)])
+    assert sorted(name for names_now in applied for name in names_now) == [migration.name for migration in available()]
+
+
+async def test_what_is_missing_is_named_without_changing_anything(empty_database: str) -> None:
+    connection = await asyncpg.connect(empty_database)
+    assert await missing(connection) == [migration.name for migration in available()]
+    assert await names(empty_database, "BASE TABLE") == set()
+    await connection.close()
+
+
+async def test_a_file_changed_after_the_fact_is_refused(database: str, tmp_path: Path) -> None:
+    shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    first = tmp_path / "migrations" / "001_tables.sql"
+    first.write_text(first.read_text() + "\n-- changed\n")
+    with pytest.raises(MigrationError, match=r"001_tables\.sql differs"):
+        await migrate(database, tmp_path / "migrations")
+
+
+async def test_a_file_that_fails_leaves_nothing_of_itself(database: str, tmp_path: Path) -> None:
+    shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    (tmp_path / "migrations" / "900_wrong.sql").write_text("CREATE TABLE half (a int); SELECT nonsense;")
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await migrate(database, tmp_path / "migrations")
+    assert "half" not in await names(database, "BASE TABLE")
+
+
+async def test_readers_see_nothing_in_a_new_database(database: str) -> None:
+    for view in ("open_visits", "operations_now"):
+        assert await ask(database, f"SELECT * FROM {view}") == []
+
+
+@pytest.mark.slow
+async def test_what_grows_is_a_hypertable_under_the_apache_licence(timescale: str) -> None:
+    await migrate(timescale)
+    rows = await ask(timescale, "SELECT hypertable_name FROM timescaledb_information.hypertables")
+    assert {row["hypertable_name"] for row in rows} == HYPERTABLES
+    assert await names(timescale, "BASE TABLE") >= TABLES
