@@ -1,28 +1,29 @@
 """Partials: what each partition of the scans adds to the operations, the newest of each kept, whatever arrives when.
 
-    key                                        content, as of (generation, offset) of the partition
-    op|partition|operation                     OperationPartial: counts, oldest open stays
-    sl|partition|width|place|operation         SlotPartial: visits closed in one slot; a place of the ring is used again
-    pt|partition                               TotalsPartial: units of the partition
+    OperationPartial   counts and oldest open stays of one operation in one partition
+    SlotPartial        the visits that closed in one slot of one operation in one partition
+    TotalsPartial      units of one partition
 
-Every partial is absolute, so the newest per key is all there is to know: repeats, other orders and late writers change
-nothing. Newest is the greatest (generation, offset); of two slots in one place with the same, the later slot, because
-a place is given to a slot only when the one before it has left the ring.
+Each is absolute and holds as of (generation, offset) of its partition. So the newest of each is all there is to
+know: repeats, other orders and late writers change nothing. Newest is the greatest (generation, offset), never the
+latest to arrive.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.core.ledger import Counts, Totals
+from services.core.ledger import SHAPES, Counts, Totals
 from services.core.windows import Slot, merge_slots
 
 Coverage = dict[int, tuple[int, int]]
 """Partition → (generation, offset) that a number holds for."""
 
+_REACH = {shape.width_us: shape.width_us * shape.kept for shape in SHAPES}
+
 
 class Stay(NamedTuple):
-    """An open stay: in order of arrival, then of unit."""
+    """An open stay; sorts by arrival, then unit."""
 
     arrived: int
     unit_id: str
@@ -44,20 +45,22 @@ class OperationPartial:
 
 @dataclass(frozen=True, slots=True)
 class SlotPartial:
-    """One slot of one operation in one partition; `place` is where it lies in the ring of its width."""
+    """One slot of one operation in one partition."""
 
     generation: int
     partition: int
     offset: int
     operation: str
-    place: int
     slot: Slot
 
 
 @dataclass(frozen=True, slots=True)
 class TotalsPartial:
-    """Units of one partition. `wip` is the sum over its operations and `single` whether no unit may be at two places
-    at once, where the sender says so."""
+    """Units of one partition.
+
+    Where the sender says so, `wip` is the number of open visits and `single` whether no unit may be at two operations
+    at once.
+    """
 
     generation: int
     partition: int
@@ -71,123 +74,137 @@ class TotalsPartial:
 Partial = OperationPartial | SlotPartial | TotalsPartial
 
 
-@dataclass(slots=True)
 class OperationParts:
-    """What is known of one operation. `version` grows whenever its slots change."""
+    """What is known of one operation: the newest counts by partition, and its slots.
 
-    counts: dict[int, OperationPartial] = field(default_factory=dict)
-    slots: dict[tuple[int, int, int], SlotPartial] = field(default_factory=dict)
-    version: int = 0
-    _starts: dict[tuple[int, int], dict[int, Slot]] = field(default_factory=dict)
-    _merged: dict[int, dict[int, Slot]] = field(default_factory=dict)
+    Slots further behind the newest of their partition than a ring reaches are dropped, as they are where they come
+    from. `version` grows whenever a slot changes.
+    """
 
-    def put_slot(self, key: tuple[int, int, int], partial: SlotPartial) -> None:
-        """Let a slot take its place; key is (partition, width, place)."""
-        self._take_out(self.slots.get(key))
-        self.slots[key] = partial
-        slot = partial.slot
-        if slot.n:
-            self._starts.setdefault((slot.width_us, slot.start_us), {})[partial.partition] = slot
-        self._stale(slot)
+    def __init__(self) -> None:
+        self.counts: dict[int, OperationPartial] = {}
+        self.version = 0
+        self._rings: dict[tuple[int, int], dict[int, SlotPartial]] = {}
+        self._merged: dict[int, dict[int, Slot]] = {}
+
+    def put_counts(self, partial: OperationPartial) -> bool:
+        """True where it is news."""
+        known = self.counts.get(partial.partition)
+        if known is not None and partial.offset <= known.offset:
+            return False
+        self.counts[partial.partition] = partial
+        return True
+
+    def put_slot(self, partial: SlotPartial) -> bool:
+        """True where it is news. Raises ValueError for a slot of a width that no ring has."""
+        start, width = partial.slot.start_us, partial.slot.width_us
+        if width not in _REACH:
+            raise ValueError(f"slots are {', '.join(map(str, _REACH))} µs wide, not {width}")
+        ring = self._rings.setdefault((partial.partition, width), {})
+        known = ring.get(start)
+        last = max(ring, default=start)
+        if start <= last - _REACH[width] or (known is not None and partial.offset <= known.offset):
+            return False
+        ring[start] = partial
+        self._stale(width, start)
+        for old in [old for old in ring if old <= start - _REACH[width]]:
+            del ring[old]
+            self._stale(width, old)
+        return True
 
     def forget(self, partition: int) -> bool:
         """Drop what one partition said; True where it had said something."""
         had = self.counts.pop(partition, None) is not None
-        for key in [key for key in self.slots if key[0] == partition]:
-            self._take_out(self.slots.pop(key))
+        for where in [where for where in self._rings if where[0] == partition]:
+            for start in self._rings.pop(where):
+                self._stale(where[1], start)
             had = True
         return had
 
-    def merged(self, width_us: int) -> dict[int, Slot]:
-        """The slots of one width by start, each summed over the partitions, without empty ones."""
+    def slots(self, width_us: int) -> dict[int, Slot]:
+        """The slots of one width by start, each summed over the partitions, without empty ones. Not to be changed."""
         merged = self._merged.setdefault(width_us, {})
-        for (width, start), slots in self._starts.items():
-            if width == width_us and start not in merged:
-                merged[start] = merge_slots(slots.values())[start]
-        return merged
+        rings = [ring for (_, width), ring in self._rings.items() if width == width_us]
+        missing = {start for ring in rings for start in ring} - merged.keys()
+        merged.update(merge_slots(ring[start].slot for start in missing for ring in rings if start in ring))
+        return {start: slot for start, slot in merged.items() if slot.n}
 
-    def _take_out(self, old: SlotPartial | None) -> None:
-        if old is None:
-            return
-        where = (old.slot.width_us, old.slot.start_us)
-        slots = self._starts.get(where, {})
-        if slots.get(old.partition) is old.slot:
-            del slots[old.partition]
-            if not slots:
-                del self._starts[where]
-        self._stale(old.slot)
-
-    def _stale(self, slot: Slot) -> None:
-        self._merged.get(slot.width_us, {}).pop(slot.start_us, None)
+    def _stale(self, width_us: int, start: int) -> None:
         self.version += 1
+        self._merged.get(width_us, {}).pop(start, None)
 
 
 class Partials:
-    """The newest partial of every key that was put in."""
+    """The newest of all partials that were put in."""
 
     def __init__(self, least_generation: int = 0) -> None:
-        """Partials of a lower generation than this count as those of a life of the log that is over."""
+        """What is of a lower generation than this belongs to a life of the log that is over."""
         self._least = least_generation
         self._generations: dict[int, int] = {}
         self.operations: dict[str, OperationParts] = {}
         self.totals: dict[int, TotalsPartial] = {}
 
     def put(self, partial: Partial) -> set[str]:
-        """Take a partial in; the operations whose state it may have changed, none where it is not news.
+        """Take a partial in; returns the operations whose state it may have changed, none where it is no news.
 
-        An operation heard of for the first time is named even where what was said of it no longer holds, so that
-        numbers of an earlier generation that somebody may still show are written over.
+        An operation never heard of before is among them even where what was said of it holds no longer: whoever still
+        shows numbers of an earlier generation must be told.
         """
-        touched = self._enter_generation(partial)
-        if partial.generation == self._generations.get(partial.partition):
-            touched |= self._keep(partial)
-        if not isinstance(partial, TotalsPartial) and partial.operation not in self.operations:
-            self.operations[partial.operation] = OperationParts()
+        touched = self._begin(partial.partition, partial.generation)
+        if isinstance(partial, TotalsPartial):
+            known = self.totals.get(partial.partition)
+            if self._holds(partial) and (known is None or partial.offset > known.offset):
+                self.totals[partial.partition] = partial
+            return touched
+        parts = self.operations.get(partial.operation)
+        if parts is None:
+            parts = self.operations[partial.operation] = OperationParts()
             touched.add(partial.operation)
+        if self._holds(partial):
+            is_news = parts.put_counts(partial) if isinstance(partial, OperationPartial) else parts.put_slot(partial)
+            if is_news:
+                touched.add(partial.operation)
         return touched
 
-    def _enter_generation(self, partial: Partial) -> set[str]:
+    def _begin(self, partition: int, generation: int) -> set[str]:
         """Forget what a partition said in lower generations when it begins a higher one."""
-        partition, generation = partial.partition, partial.generation
         if generation <= self._generations.get(partition, self._least - 1):
             return set()
         self._generations[partition] = generation
         self.totals.pop(partition, None)
         return {name for name, parts in self.operations.items() if parts.forget(partition)}
 
-    def _keep(self, partial: Partial) -> set[str]:
-        if isinstance(partial, TotalsPartial):
-            known = self.totals.get(partial.partition)
-            if known is None or partial.offset > known.offset:
-                self.totals[partial.partition] = partial
-            return set()
-        parts = self.operations.setdefault(partial.operation, OperationParts())
-        if isinstance(partial, OperationPartial):
-            held = parts.counts.get(partial.partition)
-            if held is not None and partial.offset <= held.offset:
-                return set()
-            parts.counts[partial.partition] = partial
-            return {partial.operation}
-        key = (partial.partition, partial.slot.width_us, partial.place)
-        old = parts.slots.get(key)
-        if old is not None and _age(partial) <= _age(old):
-            return set()
-        parts.put_slot(key, partial)
-        return {partial.operation}
-
-    def coverage(self, operation: str) -> Coverage:
-        """Up to where the counts of an operation are summed, by partition."""
-        parts = self.operations.get(operation)
-        return _coverage(parts.counts.values()) if parts else {}
-
-    def plant_coverage(self) -> Coverage:
-        """Up to where the plant's totals are summed, by partition."""
-        return _coverage(self.totals.values())
+    def _holds(self, partial: Partial) -> bool:
+        return partial.generation == self._generations.get(partial.partition)
 
 
-def _age(partial: SlotPartial) -> tuple[int, int]:
-    return partial.offset, partial.slot.start_us
+def coverage(partials: Iterable[OperationPartial | TotalsPartial]) -> Coverage:
+    """Up to where a sum of these holds, by partition."""
+    found = {partial.partition: (partial.generation, partial.offset) for partial in partials}
+    return dict(sorted(found.items()))
 
 
-def _coverage(partials: "Iterator[OperationPartial] | object") -> Coverage:
-    raise NotImplementedError
+def imbalance(partial: Partial) -> str | None:
+    """What is wrong with the books of a partial, None where they balance or it has none.
+
+    Each equation is exact within one partial, for it is of one instant of one partition, and so for sums of partials
+    of one kind. Totals against operations would compare instants: there the sender's own sum is used.
+    """
+    where = f"partition {partial.partition} at offset {partial.offset} of generation {partial.generation}"
+    if isinstance(partial, OperationPartial):
+        counts = partial.counts
+        if counts.arrivals - counts.departures != counts.wip:
+            return (
+                f"operation {partial.operation}, {where}: {counts.arrivals} arrivals - {counts.departures} "
+                f"departures are not {counts.wip} open visits"
+            )
+    elif isinstance(partial, TotalsPartial):
+        totals, wip = partial.totals, partial.wip
+        if totals.entered - totals.completed - totals.scrapped != totals.in_process + totals.in_transit:
+            return (
+                f"plant, {where}: {totals.entered} entered - {totals.completed} completed - {totals.scrapped} scrapped "
+                f"are not {totals.in_process} in process + {totals.in_transit} in transit"
+            )
+        if wip is not None and (wip < totals.in_process or (partial.single and wip != totals.in_process)):
+            return f"plant, {where}: {totals.in_process} units in process have {wip} open visits"
+    return None
