@@ -43,6 +43,11 @@ class Action(StrEnum):
 NEEDS_OPERATION = frozenset({Action.ARRIVE, Action.START, Action.FINISH, Action.DEPART})
 """Actions that mean nothing without knowing where."""
 
+EMPTY_IS_LEFT_OUT = frozenset(
+    {"event_id", "read_point_id", "operation_id", "order_id", "product_id", "work_unit_id", "operator_id", "voids"}
+)
+"""Ids whose empty text says nothing."""
+
 
 class ScanFields(Message):
     """What a read says, but for its identity."""
@@ -84,7 +89,11 @@ class ScanFields(Message):
         """Many systems write an empty text for a value they do not have."""
         if not isinstance(value, dict):
             return value
-        return {key: item for key, item in value.items() if not isinstance(item, str) or clean(item)}
+        return {
+            key: item
+            for key, item in value.items()
+            if key not in EMPTY_IS_LEFT_OUT or not isinstance(item, str) or clean(item)
+        }
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:

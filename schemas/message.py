@@ -20,6 +20,7 @@ from schemas.text import LONGEST_EVENT_ID, LONGEST_ID, LONGEST_UNIT_ID, bilingua
 MOST_DIGITS = 18
 MOST_FRACTION = 6
 
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -69,7 +70,20 @@ def read_json(data: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(value, dict):
         raise Malformed("expected one JSON object {…}", "应为一个 JSON 对象 {…}")
+    if _HALF_PAIR.search(text):
+        _refuse_half_pairs(value)
     return value
+
+
+def _refuse_half_pairs(value: dict[str, Any]) -> None:
+    for key, item in value.items():
+        try:
+            json.dumps([key, item], ensure_ascii=False, default=str).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise Malformed(
+                f"{key!a}: has half of a surrogate pair, which is no character",
+                f"{key!a}：含有不成对的代理码元，不是有效字符",
+            ) from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

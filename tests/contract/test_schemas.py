@@ -177,3 +177,12 @@ def test_any_instant_survives_the_wire(us: int) -> None:
 def test_any_bytes_are_an_event_or_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
         parse_event(data)
+
+
+def test_a_whole_surrogate_pair_is_a_character() -> None:
+    assert parse_event(scan(unit_id="箱\U0001f4e6")).unit_id == "箱\U0001f4e6"
+
+
+def test_half_a_surrogate_pair_is_refused_where_nobody_reads_it() -> None:
+    with pytest.raises(Malformed, match="colour"):
+        parse_event(scan(colour=["\ud83d"]))
