@@ -12,7 +12,7 @@ from schemas.plant import load_plant
 from services.adapters.wire import EventMessage, decode_event
 from services.core.equipment import PlantModel
 from services.core.instant import parse_instant
-from services.core.ledger import Counts, Ledger, Totals, unit_totals
+from services.core.ledger import Counts, Ledger
 from services.core.log import Fate, LogFold
 from services.core.unit import FLAG_NAMES, ONE, Outcome, Phase, Status, Visit
 
@@ -108,17 +108,6 @@ def unit_rows(fold: LogFold) -> list[Row]:
             }
         )
     return rows
-
-
-def ledger(fold: LogFold) -> Ledger:
-    """The books of everything folded, checked."""
-    books = Ledger(fold.models)
-    for unit_id, history in fold.histories.items():
-        books.advance(history.newest)
-        books.change(unit_id, {}, dict(fold.visits[unit_id]), Totals(), history.now)
-        assert unit_totals(history.now).entered >= 0
-    books.check()
-    return books
 
 
 def counts(books: Ledger) -> dict[str, Counts]:

@@ -30,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("export", help="visits.csv, operations.csv and units.csv from the database")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the files, made if absent")
     parser.add_argument("--database", metavar="URL", default=None, help="instead of FLOORSTREAM_DATABASE_URL")
-    parser.set_defaults(run=run)
+    parser.set_defaults(func=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command to the command line."""
     parser = subparsers.add_parser("migrate", help="bring the database to the present schema")
     parser.add_argument("--database", metavar="URL", default=None, help="instead of FLOORSTREAM_DATABASE_URL")
-    parser.set_defaults(run=run)
+    parser.set_defaults(func=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

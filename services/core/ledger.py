@@ -5,7 +5,7 @@ ledger is a pure function of the present truth and a correction may lower a coun
 the multiset of closed visits whose `departed` lies not too far behind the partition's newest event time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
@@ -153,6 +153,10 @@ class Ledger:
         totals.scrapped += new.scrapped - old.scrapped
         totals.in_process += new.in_process - old.in_process
         totals.in_transit += new.in_transit - old.in_transit
+
+    def enter(self, unit_id: str, visits: Iterable[Visit], now: UnitState) -> None:
+        """Put a whole unit in: all its visits and its state."""
+        self.change(unit_id, {}, {visit.seq: visit for visit in visits}, Totals(), now)
 
     def index(self, unit_id: str, state: UnitState) -> None:
         """Note a recovered unit's open stays (the counts themselves are recovered, and checked against these)."""

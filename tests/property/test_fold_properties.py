@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.core.rows import books_of
 from tests import product
 from tests.reference.case import Case
 from tests.reference.cases import CASES
@@ -28,7 +29,7 @@ def assert_same(scenario: Scenario | Case, bounded: bool = True) -> None:
         assert verdicts == [(v.verdict, v.reason) for v in expected.verdicts]
     assert product.visit_rows(got) == expected.visits
     assert product.unit_rows(got) == [only(unit, {name: 0 for name in UNIT}) for unit in expected.units]
-    counts = product.counts(product.ledger(got))
+    counts = product.counts(books_of(got))
     for row in expected.operations:
         mine = counts.get(row["operation_id"])
         for name in COUNTS:

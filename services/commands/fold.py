@@ -1,0 +1,90 @@
+"""`floorstream fold FILE --plant plant.yaml --out DIR`: the contract's files from a log, offline and pure."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from schemas.plant import PlantError, load_plant
+from services.adapters.wire import EventMessage, decode_event
+from services.commands.log_file import LogLine, read_lines
+from services.commands.plant_log import parse_columns
+from services.core.equipment import PlantModel
+from services.core.errors import BadScan
+from services.core.instant import parse_instant
+from services.core.log import LogFold
+from services.core.rows import files
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "fold",
+        help="visits.csv, operations.csv and units.csv from a log, offline",
+        description="Fold a log of events under a plant model. Needs nothing running; the same rules as the stream.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSON Lines of events, or CSV (see --columns)")
+    parser.add_argument("--plant", type=Path, required=True, metavar="PLANT", help="the plant model, YAML")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files, made if absent")
+    add_log_options(parser)
+    parser.set_defaults(func=run)
+
+
+def add_log_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that reads a log from a file."""
+    parser.add_argument("--columns", metavar="F=C,…", help="CSV: field=column pairs, several columns joined by +")
+    parser.add_argument("--actions", metavar="W=A,…", help="CSV: word=action pairs, e.g. scheduled=arrive")
+    parser.add_argument("--time-zone", metavar="ZONE", help="CSV: IANA zone of times without an offset, e.g. UTC")
+    parser.add_argument("--encoding", default="utf-8-sig", help="CSV: text encoding, e.g. gb18030")
+
+
+def lines_of(arguments: argparse.Namespace) -> Iterable[LogLine]:
+    """The lines of the file the arguments name."""
+    columns = parse_columns(arguments.columns, arguments.actions) if arguments.columns else None
+    return read_lines(arguments.file, columns, arguments.time_zone, arguments.encoding)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the files; exit code 0 done, 1 a file cannot be read, 2 usage."""
+    try:
+        model = PlantModel.from_document(load_plant(arguments.plant.read_text("utf-8")), version=1)
+        fold, refused = fold_lines(lines_of(arguments), model)
+    except PlantError as error:
+        for problem in error.problems:
+            print(f"{arguments.plant}:{problem.line}: {problem.key}: {problem.en}", file=sys.stderr)
+        return 1
+    except (OSError, ValueError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, chunks in files([fold], model.operation_ids):
+        with (arguments.out / name).open("wb") as file:
+            file.writelines(chunks)
+        print(arguments.out / name)
+    for reason, count in sorted(refused.items()):
+        print(f"refused {count}: {reason}", file=sys.stderr)
+    return 0
+
+
+def fold_lines(lines: Iterable[LogLine], model: PlantModel) -> tuple[LogFold, Counter[str]]:
+    """Fold a file's events, and count what was refused by reason."""
+    fold = LogFold({model.version: model}, model.version)
+    refused: Counter[str] = Counter()
+    for line in lines:
+        try:
+            event = decode_event(line.value)
+            refusal = fold.take(event, event.source or "kafka", _recorded(event)).refusal
+        except BadScan as bad:
+            refusal = bad
+        if refusal is not None:
+            refused[refusal.reason] += 1
+    return fold, refused
+
+
+def _recorded(event: EventMessage) -> int | None:
+    """When the file says the event was recorded; a line that does not say is never clock_ahead."""
+    try:
+        return parse_instant(str(event.recorded_time)) if event.recorded_time is not None else None
+    except ValueError:
+        return None
