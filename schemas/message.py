@@ -139,6 +139,14 @@ def decimal_text(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _total(value: object) -> Decimal:
+    """A sum or product we computed: up to 12 digits after the point, as many before it as there are."""
+    number = _number(value)
+    if number is None:
+        raise bilingual("decimal", "expected a decimal such as 12 or 0.5", "应为十进制数，例如 12 或 0.5")
+    return number
+
+
 def _not_negative(value: object) -> Decimal:
     number = decimal_of(value)
     if number < 0:
@@ -186,6 +194,7 @@ UnitId = Annotated[str, BeforeValidator(_unit_id), _text_schema(LONGEST_UNIT_ID)
 Id = Annotated[str, BeforeValidator(cleaned), _text_schema(LONGEST_ID)]
 SignedQuantity = Annotated[Decimal, BeforeValidator(decimal_of), _AMOUNT_TEXT, _AMOUNT_SCHEMA]
 Quantity = Annotated[Decimal, BeforeValidator(_not_negative), _AMOUNT_TEXT, _AMOUNT_SCHEMA]
+Total = Annotated[Decimal, BeforeValidator(_total), _AMOUNT_TEXT, _AMOUNT_SCHEMA]
 PositiveQuantity = Annotated[Decimal, BeforeValidator(_above_zero), _AMOUNT_TEXT, _AMOUNT_SCHEMA]
 
 Base64 = Annotated[

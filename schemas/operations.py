@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.message import Count, EventId, Id, Message, Micros, SignedQuantity, UnitId
+from schemas.message import Count, EventId, Id, Message, Micros, Total, UnitId
 from schemas.partials import MOST_OLDEST
 
 Coverage = dict[str, tuple[int, int]]
@@ -48,8 +48,8 @@ class OperationState(Message):
     running: Count
     finished: Count
     held: Count
-    quantity: SignedQuantity = Field(description="pieces of the open visits")
-    value: SignedQuantity = Field(description="quantity × unit cost of the open visits")
+    quantity: Total = Field(description="pieces of the open visits")
+    value: Total = Field(description="quantity × unit cost of the open visits")
     arrivals: Count = Field(description="visits opened; arrivals − departures = wip")
     departures: Count = Field(description="visits closed")
     completed: Count

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.message import Count, EventId, Generation, Id, Message, Micros, Offset, Partition, SignedQuantity, UnitId
+from schemas.message import Count, EventId, Generation, Id, Message, Micros, Offset, Partition, Total, UnitId
 
 OldestUnit = tuple[UnitId, Micros, EventId]
 """(unit_id, arrived in µs since the epoch, visit_id)."""
@@ -35,8 +35,8 @@ class OperationPartial(Partial):
     running: Count = Field(description="open visits running, not held")
     finished: Count = Field(description="open visits finished, not held")
     held: Count = Field(description="open visits on hold")
-    quantity: SignedQuantity = Field(description="pieces of the open visits")
-    value: SignedQuantity = Field(description="quantity × unit cost of the open visits")
+    quantity: Total = Field(description="pieces of the open visits")
+    value: Total = Field(description="quantity × unit cost of the open visits")
     arrivals: Count = Field(description="visits opened")
     departures: Count = Field(description="visits closed")
     completed: Count = Field(description="visits closed as completed")

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.message import Count, EventId, Generation, Id, Message, Micros, Offset, Partition, SignedQuantity, UnitId
+from schemas.message import Count, EventId, Generation, Id, Message, Micros, Offset, Partition, Total, UnitId
 
 
 class UnitStatus(StrEnum):
@@ -59,7 +59,7 @@ class UnitRow(Message):
     phase: str = Field(description="phases of the open visits joined by |, `held` where held")
     visits: Count = Field(description="visits so far")
     strays: Count = Field(description="events that fitted nowhere")
-    quantity: SignedQuantity = Field(description="pieces now")
+    quantity: Total = Field(description="pieces now")
     product_id: Id | None = Field(default=None, description="what the unit is")
     events: Count = Field(description="accepted events neither void nor voided; 0: the unit has no row")
 
@@ -85,7 +85,7 @@ class VisitRow(Message):
     process_us: Micros | None = Field(default=None, description="time running, not held")
     wait_us: Micros | None = Field(default=None, description="time finished, not held")
     hold_us: Micros | None = Field(default=None, description="time held")
-    quantity: SignedQuantity = Field(description="the unit's quantity at the visit's end, else now")
+    quantity: Total = Field(description="the unit's quantity at the visit's end, else now")
     position: int | None = Field(default=None, ge=0, description="place on the routing, from 0")
     phase: Phase = Field(description="phase now or at the end")
     held: bool = Field(default=False, description="on hold now")

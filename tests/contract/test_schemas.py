@@ -13,6 +13,7 @@ from schemas import generate
 from schemas.event import ScanEvent, parse_event, parse_line
 from schemas.instant import instant_text, instant_us
 from schemas.message import Malformed, decimal_of, decimal_text, read_json, validated
+from schemas.partials import OperationPartial
 from schemas.registry import BY_NAME, EXAMPLES, TOPICS, Topic
 from schemas.text import clean
 from services.core.errors import Reason as CoreReason
@@ -186,3 +187,9 @@ def test_a_whole_surrogate_pair_is_a_character() -> None:
 def test_half_a_surrogate_pair_is_refused_where_nobody_reads_it() -> None:
     with pytest.raises(Malformed, match="colour"):
         parse_event(scan(colour=["\ud83d"]))
+
+
+def test_a_value_in_money_keeps_twelve_digits_after_the_point() -> None:
+    path = BY_NAME["floor.partials"].examples / "operation-partial.json"
+    value = {**read_json(path.read_bytes()), "value": "123456789012345678901.000000000001"}
+    assert '"value":"123456789012345678901.000000000001"' in validated(OperationPartial, value).model_dump_json()
