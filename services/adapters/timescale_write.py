@@ -86,7 +86,7 @@ async def make_staging(conn: asyncpg.Connection) -> None:
 
 
 class SinkWriter:
-    """One generation's writer. `reached` is told the named points of a flush: `before_commit`, `after_commit`."""
+    """One generation's writer. `reached` is told the points of a flush: before_begin, before_commit, after_commit."""
 
     def __init__(
         self, pool: asyncpg.Pool, generation: int, reached: Callable[[str], None] = lambda point: None
@@ -110,6 +110,7 @@ class SinkWriter:
         Raises Fenced or the database's own error: then nothing is written, or (connection lost during the commit)
         everything; the same attempt again is right in both cases.
         """
+        self._reached("before_begin")
         async with self._pool.acquire() as conn:
             transaction = conn.transaction()
             await transaction.start()

@@ -200,9 +200,15 @@ async def serve(settings: StageSettings, reached: Callable[[str], None] = lambda
     return 0
 
 
+def configure_logs() -> None:
+    """Our lines to standard error; of the Kafka client only what goes wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+
+
 def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], StageSettings]) -> int:
     """Start the stage from its settings; the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logs()
     try:
         settings = read(environment)
         if not settings.database_url:

@@ -1,0 +1,86 @@
+"""The store as a process of its own, which a test can have killed or paused at a named point of a flush.
+
+KILL_AT / PAUSE_AT = POINT:N — at the N-th time the point is reached, SIGKILL or SIGSTOP to itself.
+Points: before_begin, before_commit, after_commit.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from services import settings
+from services.store.app import configure_logs, serve
+
+ROOT = Path(__file__).parents[2]
+
+
+class StoreProcess:
+    """Starts and ends stores on one broker and database."""
+
+    def __init__(self, broker: str, dsn: str, log_path: Path) -> None:
+        self._environment = {
+            **os.environ,
+            "FLOORSTREAM_KAFKA": broker,
+            "FLOORSTREAM_DATABASE_URL": dsn,
+            "FLOORSTREAM_PROFILE": "embedded",
+        }
+        self._log_path = log_path
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, **environment: str) -> subprocess.Popen[bytes]:
+        """One more store."""
+        with self._log_path.open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "tests.integration.store_process"],
+                env={**self._environment, **environment},
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+            )
+        self._started.append(child)
+        return child
+
+    @property
+    def log(self) -> str:
+        """Everything all of them have said."""
+        return self._log_path.read_text(encoding="utf-8")
+
+    def end(self) -> None:
+        """Kill those that still run."""
+        for child in self._started:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+
+
+def at_points(environment: dict[str, str]) -> "Reached":
+    """What to do at which point."""
+    plan = {}
+    for name, number in (("KILL_AT", signal.SIGKILL), ("PAUSE_AT", signal.SIGSTOP)):
+        if environment.get(name):
+            point, _, count = environment[name].partition(":")
+            plan[point] = (int(count), number)
+    return Reached(plan)
+
+
+class Reached:
+    """Counts points and sends the signal."""
+
+    def __init__(self, plan: dict[str, tuple[int, signal.Signals]]) -> None:
+        self._plan = plan
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, point: str) -> None:
+        self._counts[point] += 1
+        count, number = self._plan.get(point, (0, signal.SIGKILL))
+        if self._counts[point] == count:
+            os.kill(os.getpid(), number)
+
+
+if __name__ == "__main__":
+    configure_logs()
+    sys.exit(asyncio.run(serve(settings.read(os.environ), at_points(dict(os.environ)))))
