@@ -1,0 +1,107 @@
+"""Makes the topics of topology.py, once: safe to repeat, and never to change what records already lie in.
+
+The number of partitions decides where a unit is; another number is another system (rebuild into new topics).
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from services import topology
+from services.settings import KafkaSettings
+
+APPEAR_SECONDS = 30.0
+POLL_SECONDS = 0.1
+SAFE_REPLICATION = 3
+
+
+class TopicsError(Exception):
+    """The topics cannot be made, or cannot be used as they are; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class WantedTopic:
+    """A topic as it has to be."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def wanted_topics(kafka: KafkaSettings) -> list[WantedTopic]:
+    """Every topic of the road and the state of track, with this system's numbers of partitions."""
+    scans, operations = kafka.scan_partitions, kafka.operation_partitions
+    # Three copies promise nothing while one of them may acknowledge alone.
+    synced = {"min.insync.replicas": "2"} if kafka.replication >= SAFE_REPLICATION else {}
+    topics = [
+        WantedTopic(topic.name, topology.partitions(topic, scans, operations), {**topic.config, **synced})
+        for topic in topology.TOPICS
+    ]
+    return [*topics, WantedTopic(topology.UNITS_CHANGELOG, scans, {**topology.UNITS_CHANGELOG_CONFIG, **synced})]
+
+
+async def create_topics(kafka: KafkaSettings) -> list[str]:
+    """Make what is missing; the names made now. Raises TopicsError, also for a topic with other partitions."""
+    wanted = wanted_topics(kafka)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, client_id="floorstream-topics")
+    try:
+        await admin.start()
+        existing = await _partitions(admin, wanted)
+        _require_same(wanted, existing)
+        missing = [topic for topic in wanted if topic.name not in existing]
+        made = await _create(admin, missing, kafka.replication) if missing else []
+        await _appear(admin, wanted)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise TopicsError(f"the broker at {kafka.brokers} did not make the topics: {error or type(error)}") from error
+    finally:
+        await admin.close()
+    return made
+
+
+async def _partitions(admin: Any, wanted: Iterable[WantedTopic]) -> dict[str, int]:
+    """How many partitions those have that exist. Only these are asked for: asking alone may make a topic."""
+    names = sorted({topic.name for topic in wanted} & set(await admin.list_topics()))
+    described = await admin.describe_topics(names) if names else []
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+def _require_same(wanted: Iterable[WantedTopic], existing: Mapping[str, int]) -> None:
+    other = [topic for topic in wanted if existing.get(topic.name, topic.partitions) != topic.partitions]
+    if other:
+        named = ", ".join(f"{topic.name} has {existing[topic.name]}, not {topic.partitions}" for topic in other)
+        raise TopicsError(
+            f"topics exist with another number of partitions: {named}. A unit's place follows from this number: set "
+            "FLOORSTREAM_PARTITIONS / FLOORSTREAM_OPERATION_PARTITIONS to what is there, "
+            "or rebuild into new topics"
+        )
+
+
+async def _create(admin: Any, missing: list[WantedTopic], replication: int) -> list[str]:
+    """Ask for them; whatever another process has made meanwhile is as good."""
+    answer = await admin.create_topics(
+        [NewTopic(topic.name, topic.partitions, replication, topic_configs=dict(topic.config)) for topic in missing]
+    )
+    made = []
+    for name, code, *message in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicsError(
+                f"topic {name} cannot be made: {error.__name__} {' '.join(filter(None, message))}".strip()
+            )
+        if not code:
+            made.append(name)
+    return made
+
+
+async def _appear(admin: Any, wanted: list[WantedTopic]) -> None:
+    """Wait until all can be seen with their partitions: a producer that is too early would make its own."""
+    async with asyncio.timeout(APPEAR_SECONDS):
+        existing = await _partitions(admin, wanted)
+        while len(existing) < len(wanted):
+            await asyncio.sleep(POLL_SECONDS)
+            existing = await _partitions(admin, wanted)
+    _require_same(wanted, existing)
