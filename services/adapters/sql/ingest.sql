@@ -1,0 +1,20 @@
+-- Statements of ingest.
+
+-- name: claim_plant
+INSERT INTO plant_models (version, created, created_by, model)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (version) DO NOTHING
+RETURNING version
+
+-- name: plants_after
+SELECT version, created, created_by, model FROM plant_models WHERE version > $1 ORDER BY version
+
+-- name: machine_events
+SELECT event_time, work_unit_id, recorded, source, state, counter
+FROM machine_events
+WHERE generation = (SELECT generation FROM current_generation)
+  AND ($1::text IS NULL OR work_unit_id = $1)
+  AND ($2::timestamptz IS NULL OR event_time >= $2)
+  AND ($3::timestamptz IS NULL OR event_time < $3)
+ORDER BY event_time DESC, partition, "offset" DESC
+LIMIT $4
