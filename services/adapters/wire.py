@@ -3,7 +3,7 @@
 The contract itself is pydantic (schemas/); a contract test shows that both accept and refuse the same messages.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -181,17 +181,17 @@ def unit_changed(
 
 
 def operation_partial(
-    generation: int, partition: int, offset: int, operation: str, ledger: OperationLedger, oldest: Iterable[Any]
+    generation: int, partition: int, offset: int, operation: str, books: OperationLedger, oldest: list[Any]
 ) -> bytes:
     """The absolute state of one operation in one partition."""
-    counts = ledger.counts
+    counts = books.counts
     return encode(
         {
             "generation": generation, "partition": partition, "offset": offset, "operation_id": operation,
             "queued": counts.queued, "running": counts.running, "finished": counts.finished, "held": counts.held,
             "quantity": decimal_text(counts.quantity), "value": value_text(counts.value),
             "arrivals": counts.arrivals, "departures": counts.departures, "completed": counts.completed,
-            "scrapped": counts.scrapped, "rework": counts.rework, "oldest": list(oldest),
+            "scrapped": counts.scrapped, "rework": counts.rework, "oldest": oldest,
         }
     )  # fmt: skip
 

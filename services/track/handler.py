@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from services.core.errors import BadScan, BrokenGuarantee
+from services.core.errors import BadScan
 from services.core.history import History, Verdict
 from services.core.ledger import OLDEST, SHAPES, Counts, Ledger, OperationLedger, SlotKey, Totals, unit_totals
 from services.core.log import REFUSALS, admit
@@ -67,7 +67,7 @@ class Wire(Protocol):
         self, generation: int, partition: int, record: Record, origin: "Origin", event: Event | None, refusal: BadScan
     ) -> bytes: ...
     def operation_partial(
-        self, generation: int, partition: int, offset: int, operation: str, ledger: OperationLedger, oldest: Iterable[Any]
+        self, generation: int, partition: int, offset: int, operation: str, books: OperationLedger, oldest: list[Any]
     ) -> bytes: ...
     def slot_partial(self, generation: int, partition: int, offset: int, operation: str, slot: Slot) -> bytes: ...
     def totals_partial(
@@ -138,7 +138,7 @@ class Lane:
         self.table = table
         self.offset = -1
         self.version = 0
-        self.epoch = 0
+        self.epoch = -1
         self.ledger = Ledger(models)
         self._partition_of = partition_of
         self._wire = wire
@@ -332,7 +332,3 @@ def _slot_key(key: SlotKey) -> bytes:
 def _slot(ledger: Ledger, key: SlotKey) -> Slot:
     return ledger.slot(key) or Slot(key[2], key[1])
 
-
-def chain_break(offset: int, follows: int) -> BrokenGuarantee:
-    """The error of a changelog that does not continue where the state stands."""
-    return BrokenGuarantee(f"the state stands at source offset {offset}, but what follows it begins after {follows}")

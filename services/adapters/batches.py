@@ -1,0 +1,84 @@
+"""Record batches to Kafka: many records in one send, and batches whose borders we choose.
+
+One `send` per frame instead of one per record; and a changelog batch is appended whole or not at all, which is what
+makes state and the source offset it includes move together.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from services.ports import Clock
+from services.settings import KafkaSettings
+
+Item = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
+"""Key, value, headers."""
+
+REQUEST_TIMEOUT_S = 30.0
+_NO_HEADERS: list[tuple[str, bytes]] = []
+
+
+class BatchTooLarge(Exception):
+    """What must be one batch does not fit into one; nothing of it was sent."""
+
+
+class BatchProducer:
+    """An aiokafka producer that is given whole batches."""
+
+    def __init__(self, settings: KafkaSettings, client_id: str, clock: Clock, most_bytes: int) -> None:
+        """Connects in start(). `most_bytes`: the largest batch that is built."""
+        self._clock = clock
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.brokers,
+            client_id=client_id,
+            acks="all",
+            enable_idempotence=not settings.embedded,
+            linger_ms=0,
+            max_batch_size=most_bytes,
+            max_request_size=most_bytes + (1 << 20),
+            request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+        )
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaError when there is no broker."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is queued and leave."""
+        await self._producer.stop()
+
+    async def send(self, topic: str, partition: int, items: Iterable[Item]) -> list[asyncio.Future[Any]]:
+        """Queue the items as as few batches as hold them, in order; the futures of their acknowledgements."""
+        now = self._now_ms()
+        acks = []
+        batch = self._producer.create_batch()
+        for key, value, headers in items:
+            if not _append(batch, now, key, value, headers):
+                acks.append(await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                if not _append(batch, now, key, value, headers):
+                    raise BatchTooLarge(f"one record of {len(value or b'')} bytes for {topic} fits into no batch")
+        if batch.record_count():
+            batch.close()
+            acks.append(await self._producer.send_batch(batch, topic, partition=partition))
+        return acks
+
+    async def send_whole(self, topic: str, partition: int, items: Iterable[Item]) -> asyncio.Future[Any]:
+        """Queue all items as exactly one batch. Raises BatchTooLarge."""
+        now = self._now_ms()
+        batch = self._producer.create_batch()
+        for key, value, headers in items:
+            if not _append(batch, now, key, value, headers):
+                raise BatchTooLarge(f"a batch for {topic}/{partition} is larger than the largest that is allowed")
+        batch.close()
+        ack: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
+        return ack
+
+    def _now_ms(self) -> int:
+        return self._clock.now_us() // 1000
+
+
+def _append(batch: Any, now: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
+    return batch.append(timestamp=now, key=key, value=value, headers=headers or _NO_HEADERS) is not None

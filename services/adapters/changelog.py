@@ -1,0 +1,148 @@
+"""State of partitions in a compacted topic: written in atomic batches, recovered exactly, zombies left out.
+
+    epoch e │ batch(e) │ batch(e) │ epoch f │ batch(e) ← a zombie's, ignored │ batch(f) │ …
+
+On assignment the owner appends an epoch record to the partition (its epoch is that record's offset) and recovers up
+to it. Every record carries its writer's epoch in front of its value; a record whose epoch is lower than that of an
+epoch record passed before it was written by somebody who had lost the partition, and counts for nothing. A batch
+begins with a mark {offset, follows}: the source offset the state includes, and the one the batch continues from;
+marks that count must chain.
+
+Recovery does not go by the broker's "latest", which the embedded broker answers wrongly: the epoch record, whose
+offset its acknowledgement told, is the end.
+"""
+
+import asyncio
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from services.adapters.batches import BatchProducer
+from services.core.errors import BrokenGuarantee, NotYet
+from services.settings import KafkaSettings
+
+EPOCH_KEY = b"\x00epoch"
+MARK_KEY = b"\x00mark"
+_EPOCH = Struct(">q")
+_MARK = Struct(">qq")
+_READ_RECORDS = 20_000
+_FETCH_BYTES = 8 << 20
+_STALLED_S = 30
+
+
+@dataclass(slots=True)
+class Recovered:
+    """Where a partition's state stands: source offset included, own epoch, keys a zombie wrote over."""
+
+    epoch: int
+    offset: int = -1
+    stale: set[bytes] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What recovery has seen of one partition so far."""
+
+    table: MutableMapping[bytes, bytes]
+    epoch: int = -1
+    offset: int | None = None
+    next: int | None = None
+    gap: bool = False
+    stale: set[bytes] = field(default_factory=set)
+
+    def take(self, record: Any) -> None:
+        if self.next is not None and record.offset != self.next:
+            self.gap = True
+        self.next = record.offset + 1
+        if record.key == EPOCH_KEY:
+            self.epoch = record.offset
+            return
+        epoch = _EPOCH.unpack_from(record.value)[0]
+        if epoch < self.epoch:
+            self.stale.add(record.key)
+        elif record.key == MARK_KEY:
+            offset, follows = _MARK.unpack_from(record.value, _EPOCH.size)
+            self._mark(record, offset, follows)
+        else:
+            self.stale.discard(record.key)
+            self.table[record.key] = record.value[_EPOCH.size :]
+
+    def _mark(self, record: Any, offset: int, follows: int) -> None:
+        repeated = offset == self.offset
+        if self.offset is not None and follows != self.offset and not self.gap and not repeated:
+            raise BrokenGuarantee(
+                f"{record.topic}/{record.partition} at {record.offset}: a state batch continues source offset "
+                f"{follows}, but the state stands at {self.offset}, and nothing was compacted in between"
+            )
+        self.offset, self.gap = offset, False
+
+
+class Changelog:
+    """The state topic of one stage."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, producer: BatchProducer) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._producer = producer
+
+    async def claim(self, partition: int) -> int:
+        """Become the partition's owner: append an epoch record; its offset is the epoch."""
+        ack = await self._producer.send_whole(self._topic, partition, [(EPOCH_KEY, _EPOCH.pack(0), ())])
+        return int((await ack).offset)
+
+    async def recover(self, partition: int, epoch: int, table: MutableMapping[bytes, bytes]) -> Recovered:
+        """Fill the table from the topic up to the epoch record. Raises BrokenGuarantee where the chain breaks."""
+        reading = _Reading(table)
+        await self._read(partition, None, epoch, reading)
+        return Recovered(epoch, -1 if reading.offset is None else reading.offset, reading.stale)
+
+    async def write(
+        self, partition: int, epoch: int, offset: int, follows: int, items: Iterable[tuple[bytes, bytes]]
+    ) -> asyncio.Future[Any]:
+        """Queue one atomic batch: mark first, then the items. Raises BatchTooLarge; the future is its ack."""
+        prefix = _EPOCH.pack(epoch)
+        batch = [(MARK_KEY, prefix + _MARK.pack(offset, follows), ())]
+        batch += [(key, prefix + value, ()) for key, value in items]
+        return await self._producer.send_whole(self._topic, partition, batch)
+
+    async def read_back(self, partition: int, epoch: int, end: int) -> set[bytes]:
+        """Keys that lower epochs wrote after our epoch record, up to offset `end`, which is known to exist."""
+        reading = _Reading({})
+        await self._read(partition, epoch, end, reading)
+        return reading.stale - {MARK_KEY}
+
+    async def _read(self, partition: int, start: int | None, end: int, reading: _Reading) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.brokers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            fetch_max_wait_ms=50,
+            max_poll_records=_READ_RECORDS,
+        )
+        await consumer.start()
+        try:
+            where = TopicPartition(self._topic, partition)
+            consumer.assign([where])
+            if start is None:
+                start = (await consumer.beginning_offsets([where]))[where]
+            consumer.seek(where, start)
+            await self._take_until(consumer, end, reading)
+        finally:
+            await consumer.stop()
+
+    async def _take_until(self, consumer: AIOKafkaConsumer, end: int, reading: _Reading) -> None:
+        idle = 0
+        while reading.next is None or reading.next <= end:
+            found = await consumer.getmany(timeout_ms=1000)
+            idle = 0 if found else idle + 1
+            if idle > _STALLED_S:
+                raise NotYet(f"{self._topic} did not deliver up to offset {end} within {_STALLED_S} s")
+            for records in found.values():
+                for record in records:
+                    if record.offset > end:
+                        return
+                    reading.take(record)

@@ -1,0 +1,238 @@
+"""Frames: what one fetch brought for one partition goes through Faust as a single message.
+
+Faust costs about 100 µs per message whatever it carries, so it is given few and large ones. Only the edges are ours:
+a subclass of its aiokafka consumer that hands over lists of raw records, and commit accounting by frame ends. App,
+agents, group membership and worker stay Faust's. What is leaned on beneath the public names of faust and aiokafka has
+a contract test (tests/contract/test_frames_contract.py), and both are pinned.
+
+A frame says which source offsets it covers. Offsets that carry no record (transaction markers, aborted batches,
+compacted records) are covered when a batch header proved it; a hole that no header explains shows as one.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import faust
+from aiokafka.consumer import fetcher
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+FETCH_WAIT_MS = 50
+"""Faust hard-codes 1,500, which is what a scan would wait in a quiet plant."""
+MOST_RECORDS = 2_048
+"""Per frame: longer ones gain nothing and keep the event loop busy past 50 ms."""
+
+
+class Skipped(NamedTuple):
+    """Offsets that carry no record, proved by a batch header: `first` to `offset`."""
+
+    first: int
+    offset: int
+
+
+class Frame:
+    """Raw records of one partition in offset order, covering the source offsets `start` to `end`.
+
+    `whole` is False where offsets inside are missing without proof. `serial` counts the rewinds of the partition
+    before the frame was fetched, so that what was fetched before a rewind can be told from what came after.
+    """
+
+    __slots__ = ("end", "partition", "records", "serial", "start", "topic", "whole")
+
+    def __init__(self, topic: str, partition: int, fetched: Sequence[Any], serial: int) -> None:
+        first, last = fetched[0], fetched[-1]
+        skipped = [each for each in fetched if type(each) is Skipped]
+        self.topic, self.partition, self.serial = topic, partition, serial
+        self.start: int = first.first if type(first) is Skipped else first.offset
+        self.end: int = last.offset
+        self.records: Sequence[Any] = [r for r in fetched if type(r) is not Skipped] if skipped else fetched
+        covered = len(self.records) + sum(each.offset - each.first + 1 for each in skipped)
+        self.whole = covered == self.end - self.start + 1
+
+
+def _raw(data: bytes | None) -> bytes | None:
+    """Marks a consumer whose records are handed over as they are (see `RawPartitionRecords`)."""
+    return data
+
+
+class RawPartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """aiokafka's reader of a fetched partition, without a ConsumerRecord object per record and with proofs of gaps."""
+
+    next_fetch_offset: int
+
+    def _unpack_records(self) -> Iterator[Any]:
+        if self._key_deserializer is not _raw:
+            yield from super()._unpack_records()
+            return
+        batches = self._records
+        while batches.has_next():
+            batch = batches.next_batch()
+            if self._check_crcs and not batch.validate_crc():
+                raise fetcher.Errors.CorruptRecordException(f"Invalid CRC - {self._tp}")
+            if self._is_passed_over(batch):
+                yield from self._skip_to(batch.next_offset, batch.base_offset)
+                continue
+            for record in batch:
+                if record.offset < self.next_fetch_offset:
+                    continue
+                if record.offset > self.next_fetch_offset >= batch.base_offset:
+                    yield from self._skip_to(record.offset, batch.base_offset)
+                self.next_fetch_offset = record.offset + 1
+                yield record
+            yield from self._skip_to(batch.next_offset, batch.base_offset)
+
+    def _skip_to(self, offset: int, base: int) -> Iterator[Skipped]:
+        first = max(self.next_fetch_offset, base)
+        self.next_fetch_offset = max(self.next_fetch_offset, offset)
+        if first < offset:
+            yield Skipped(first, offset - 1)
+
+    def _is_passed_over(self, batch: Any) -> bool:
+        """Control batches, and batches of aborted transactions."""
+        if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
+            self._consume_aborted_up_to(batch.base_offset)
+            if batch.is_control_batch and self._contains_abort_marker(batch):
+                self._aborted_producers.discard(batch.producer_id)
+            if batch.is_transactional and batch.producer_id in self._aborted_producers:
+                return True
+        return bool(batch.is_control_batch)
+
+
+fetcher.PartitionRecords = RawPartitionRecords
+
+
+class FrameConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's consumer thread around an aiokafka consumer with our settings."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"
+        consumer._key_deserializer = _raw
+        return consumer
+
+
+class _NoReadOffsets(defaultdict[TP, None]):
+    """Faust drops what lies below the last offset it read. A record still being delivered while it seeks back writes
+    a stale value there, and everything delivered again below it would be lost; frames are checked by their stage."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+
+    def __setitem__(self, tp: TP, offset: Any) -> None:
+        return
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        return
+
+
+class FrameConsumer(driver.Consumer):  # type: ignore[misc]
+    """Hands each fetched partition to the stream as one message, whose offset is the last one it covers."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._frame_ends: defaultdict[TP, deque[int]] = defaultdict(deque)
+        self._serials: defaultdict[TP, int] = defaultdict(int)
+        super().__init__(*args, **kwargs)
+        self._read_offset = _NoReadOffsets()
+
+    def _new_consumer_thread(self) -> FrameConsumerThread:
+        return FrameConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # From the resumption of the partitions to the end of a rebalance Faust already fetches, and then clears what
+        # it fetched: records would be gone.
+        if self.app.rebalancing:
+            await self.sleep(0.02)
+            return {}
+        return await super()._getmany(active_partitions, timeout)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """One message per fetched partition, at most MOST_RECORDS records each."""
+        serials = dict(self._serials)
+        fetched, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if fetched is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, records in fetched.items():
+            if active is not None and tp not in active and tp not in self._buffered_partitions:
+                continue
+            for at in range(0, len(records), MOST_RECORDS):
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                frame = Frame(tp.topic, tp.partition, records[at : at + MOST_RECORDS], serials.get(tp, 0))
+                self._frame_ends[tp].append(frame.end)
+                yield tp, self._message(tp, frame, generation)
+
+    def _message(self, tp: TP, frame: Frame, generation: int) -> ConsumerMessage:
+        timestamp = frame.records[-1].timestamp / 1000 if frame.records else 0.0
+        return ConsumerMessage(
+            tp.topic, tp.partition, frame.end, timestamp, 0, (), b"", frame, None, 0, 0, tp, generation_id=generation
+        )
+
+    def serial(self, tp: TP) -> int:
+        """How often this partition was rewound."""
+        return self._serials[tp]
+
+    async def rewind(self, tp: TP, offset: int) -> None:
+        """Read the partition again from this offset; frames fetched before carry an older serial."""
+        self._serials[tp] += 1
+        self._forget_frames(tp)
+        await self.seek(tp, offset)
+
+    def drop(self, message: Any) -> None:
+        """Let go of a frame that nobody will process: it is neither acknowledged nor waited for."""
+        self._unacked_messages.discard(message)
+        message.acked = True
+
+    def _forget_frames(self, tp: TP) -> None:
+        self._frame_ends[tp].clear()
+        self._acked_index[tp].clear()
+        self._acked[tp].clear()
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Frames need no gaps: their ends are the only offsets that are ever committed."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """The end of the acknowledged prefix of the frames, plus one."""
+        ends, done, new = self._frame_ends[tp], self._acked_index[tp], None
+        while ends and ends[0] in done:
+            end = ends.popleft()
+            done.discard(end)
+            new = end + 1
+        self._acked[tp].clear()
+        return new
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets; frames under way are fetched again."""
+        for tp in list(self._frame_ends):
+            self._forget_frames(tp)
+        await super().perform_seek()
+
+
+class FrameTransport(driver.Transport):  # type: ignore[misc]
+    """Faust's aiokafka transport with frames."""
+
+    Consumer = FrameConsumer
+
+
+class FrameSchema(faust.Schema):  # type: ignore[misc]
+    """Hands a frame through undecoded."""
+
+    def compile(self, app: Any, **kwargs: Any) -> Any:
+        """The decoder Faust asks for."""
+
+        async def decode(message: Any, **propagate: Any) -> Any:
+            return app.create_event(None, message.value, message.headers, message)
+
+        return decode
+
+
+async def acknowledged(futures: Sequence["asyncio.Future[Any]"]) -> None:
+    """Wait for every acknowledgement; the first failure is raised."""
+    for future in futures:
+        await future

@@ -1,0 +1,221 @@
+"""Wires track: floor.scans in frames ─► lanes ─► floor.visits, floor.rejects, floor.partials; state in a changelog.
+
+Faust gives frames in order and group membership; a partition that comes to us is recovered before its first frame is
+folded, one that goes is dropped. Anything unexpected ends the process before it could acknowledge.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from aiokafka.errors import KafkaError
+
+from services import topology
+from services.adapters import track_wire
+from services.adapters.batches import BatchProducer
+from services.adapters.changelog import Changelog
+from services.adapters.clock import SystemClock
+from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
+from services.adapters.frames import Frame
+from services.adapters.plant_models import PlantModels
+from services.core.errors import BrokenGuarantee, NotYet
+from services.core.identity import partition_of
+from services.settings import BadSetting, StageSettings
+from services.track.handler import Lane
+from services.track.owned import Owned, Reached
+from services.track.publisher import Publisher
+
+log = logging.getLogger("floorstream.track")
+
+OUTPUT_BYTES = 1 << 20
+CHANGELOG_BYTES = 8 * (1 << 20) * 8 // 10
+READ_BACK_SESSIONS = 2
+
+
+class Track:
+    """One process of the track stage."""
+
+    def __init__(self, settings: StageSettings, reached: Reached) -> None:
+        """Nothing happens before run()."""
+        kafka = settings.kafka
+        clock = SystemClock()
+        self._settings = settings
+        self._reached = reached
+        self._outputs = BatchProducer(kafka, "floor-track-outputs", clock, OUTPUT_BYTES)
+        self._states = BatchProducer(kafka, "floor-track-state", clock, CHANGELOG_BYTES)
+        self._changelog = Changelog(kafka, topology.UNITS_CHANGELOG, self._states)
+        self._plants = PlantModels(kafka)
+        self._owned: dict[int, Owned] = {}
+        self._recovering: dict[int, asyncio.Task[Owned]] = {}
+        self._publisher = Publisher(self._owned, self._outputs, kafka.operation_partitions)
+        self._app = make_app(kafka, topology.TRACK_GROUP, settings.data_dir, settings.instance)
+        self._app.agent(frame_topic(self._app, topology.SCANS.name), name="track")(self._track)
+        self._app.on_partitions_revoked.connect(self._let_go)
+        self._app.on_partitions_assigned.connect(self._take_over)
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Until `stop`; raises what makes going on impossible."""
+        await self._outputs.start()
+        await self._states.start()
+        await self._plants.start()
+        self._ready = ready
+        tasks = [
+            asyncio.create_task(run_app(self._app, stop)),
+            asyncio.create_task(self._publisher.run()),
+            asyncio.create_task(self._watch()),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks[1:]:
+                task.cancel()
+            await self._outputs.stop()
+            await self._states.stop()
+            await self._plants.stop()
+
+    async def _track(self, stream: Any) -> None:
+        """The agent: every frame, in order, partition by partition."""
+        async for event in stream.noack().events():
+            try:
+                await self._take(event)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                # An exception that leaves the agent would acknowledge the frame.
+                end_process(error)
+
+    async def _take(self, event: Any) -> None:
+        frame: Frame = event.value
+        consumer = self._app.consumer
+        tp = event.message.tp
+        owned = await self._owner(frame.partition)
+        if owned is None or frame.serial < consumer.serial(tp):
+            consumer.drop(event.message)
+            return
+        if owned.hole_before(frame):
+            consumer.drop(event.message)
+            await consumer.rewind(tp, owned.lane.offset + 1)
+            return
+        for version in owned.lane.models_needed(frame.records):
+            await self._plants.get(version)
+        await owned.take(event, frame)
+
+    async def _owner(self, partition: int) -> Owned | None:
+        recovering = self._recovering.get(partition)
+        return None if recovering is None else await asyncio.shield(recovering)
+
+    async def _take_over(self, sender: Any, assigned: Any, **_: Any) -> None:
+        """Partitions came: recover them beside each other; their first frames wait for it."""
+        await self._give_up(set(self._recovering))
+        for partition in sorted(tp.partition for tp in assigned if tp.topic == topology.SCANS.name):
+            self._recovering[partition] = asyncio.create_task(self._recover(partition))
+        if not self._recovering:
+            self._ready()
+
+    async def _recover(self, partition: int) -> Owned:
+        try:
+            lane = Lane(
+                partition, self._partition_of, self._settings.generation, self._plants.models, {}, track_wire,
+                CHANGELOG_BYTES * 3 // 4,
+            )  # fmt: skip
+            owned = Owned(lane, self._changelog, self._outputs, self._reached)
+            await owned.recover()
+            if lane.version:
+                await self._plants.get(lane.version)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            end_process(error)
+        self._owned[partition] = owned
+        if len(self._owned) == len(self._recovering):
+            log.info("takes work: partitions %s", sorted(self._owned))
+            self._ready()
+        return owned
+
+    def _partition_of(self, unit_id: str) -> int:
+        return partition_of(unit_id, self._settings.kafka.scan_partitions)
+
+    async def _let_go(self, sender: Any, revoked: Any, **_: Any) -> None:
+        """Partitions go; Faust has waited for the frames under way to be acknowledged."""
+        await self._give_up({tp.partition for tp in revoked if tp.topic == topology.SCANS.name})
+
+    async def _give_up(self, partitions: set[int]) -> None:
+        for partition in partitions:
+            recovering = self._recovering.pop(partition, None)
+            owned = self._owned.pop(partition, None)
+            if recovering is not None:
+                recovering.cancel()
+            if owned is not None:
+                await owned.close()
+
+    async def _watch(self) -> None:
+        """Notice at once what ended the acknowledging of a partition; read back what zombies may have written."""
+        checked: dict[int, int] = {}
+        begun: dict[int, float] = {}
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(0.2)
+            for partition, owned in list(self._owned.items()):
+                error = owned.failed()
+                if error is not None:
+                    raise error
+                epoch = owned.lane.epoch
+                if checked.get(partition) != epoch:
+                    checked[partition], begun[partition] = epoch, loop.time()
+                elif loop.time() - begun[partition] > READ_BACK_SESSIONS * self._settings.kafka.session_timeout_s:
+                    begun[partition] = float("inf")
+                    await self._read_back(partition, owned)
+
+    async def _read_back(self, partition: int, owned: Owned) -> None:
+        keys = await self._changelog.read_back(partition, owned.lane.epoch, owned.last_written)
+        if keys:
+            log.warning("partition %d: a former owner wrote %d keys late; they are written again", partition, len(keys))
+            await owned.rewrite(keys)
+
+
+def exit_code(error: BaseException) -> int:
+    """70 where a guarantee is at stake or nobody expected this; 1 where trying again is right."""
+    if isinstance(error, KafkaError | NotYet | OSError):
+        return 1
+    return 70
+
+
+def end_process(error: BaseException) -> None:
+    """Say why and end before anything is acknowledged that was not done."""
+    code = exit_code(error)
+    if isinstance(error, BrokenGuarantee):
+        log.error("stopping, exit %d: a guarantee could not be kept: %s", code, error)
+    else:
+        log.error("stopping, exit %d: going on could lose or double events", code, exc_info=error)
+    die(code)
+
+
+async def serve(settings: StageSettings, ready_file: str, reached: Reached = lambda step: None) -> int:
+    """Run the stage until SIGINT or SIGTERM; the exit code."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await Track(settings, reached).run(stop, lambda: Path(ready_file).touch() if ready_file else None)
+    except Exception as error:
+        end_process(error)
+    return 0
+
+
+def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], StageSettings]) -> int:
+    """Start the stage from its settings; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = read(environment)
+    except BadSetting as error:
+        log.error("%s", error)
+        return 2
+    tune_runtime()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(settings, environment.get("FLOORSTREAM_READY_FILE", "")))

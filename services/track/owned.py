@@ -1,0 +1,135 @@
+"""A partition we own: recovered once, then frame by frame through the order of effects.
+
+    fold ─► outputs, rejects, forwards, mark ─► their acks ─► changelog batch ─► its ack ─► frame acknowledged
+
+The next frame is folded while the last one's acknowledgements are on their way; changelog batches go one by one.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from services import topology
+from services.adapters.batches import BatchProducer, BatchTooLarge
+from services.adapters.changelog import MARK_KEY, Changelog
+from services.adapters.frames import Frame, acknowledged
+from services.core.errors import BrokenGuarantee
+from services.track.handler import Effects, Lane
+
+log = logging.getLogger("floorstream.track")
+
+FRAMES_UNDER_WAY = 4
+"""Folded but not yet acknowledged, per partition."""
+REWINDS = 3
+"""So often a hole is read again before it is believed."""
+
+Reached = Callable[[str], None]
+"""Told the name of each step as it is done; the fault tests end the process there."""
+
+
+class Owned:
+    """One partition of floor.scans in our hands."""
+
+    def __init__(self, lane: Lane, changelog: Changelog, producer: BatchProducer, reached: Reached) -> None:
+        """Nothing happens before recover()."""
+        self.lane = lane
+        self.last_written = -1
+        self._changelog = changelog
+        self._producer = producer
+        self._reached = reached
+        self._under_way: asyncio.Queue[tuple[Any, list[tuple[Effects, list[Any]]]]] = asyncio.Queue(FRAMES_UNDER_WAY)
+        self._tail: asyncio.Task[None] | None = None
+        self._rewinds = 0
+        self._stale: set[bytes] = set()
+
+    async def recover(self) -> None:
+        """Claim the partition, read its state, rebuild what is derived, start acknowledging."""
+        partition, table = self.lane.partition, self.lane.table
+        epoch = await self._changelog.claim(partition)
+        found = await self._changelog.recover(partition, epoch, table)
+        self.lane.recover(found.offset, epoch)
+        self._stale = found.stale - {MARK_KEY}
+        self.last_written = epoch
+        self._tail = asyncio.create_task(self._finish_frames())
+        log.info(
+            "partition %d: epoch %d, state at offset %d with %d keys", partition, epoch, found.offset, len(table)
+        )
+
+    async def close(self) -> None:
+        """Give the partition up; what is under way is somebody else's to repeat."""
+        if self._tail is not None:
+            self._tail.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._tail
+
+    def failed(self) -> BaseException | None:
+        """What ended the acknowledging, if anything."""
+        if self._tail is None or not self._tail.done() or self._tail.cancelled():
+            return None
+        return self._tail.exception()
+
+    def hole_before(self, frame: Frame) -> bool:
+        """Must the partition be read again because offsets are missing? Raises BrokenGuarantee in the end."""
+        if frame.whole and frame.start <= self.lane.offset + 1:
+            self._rewinds = 0
+            return False
+        self._rewinds += 1
+        if self._rewinds > REWINDS:
+            raise BrokenGuarantee(
+                f"{frame.topic}/{frame.partition}: the state stands at offset {self.lane.offset}, the log goes on at "
+                f"{frame.start} (to {frame.end}{'' if frame.whole else ', with holes'}) and no batch header explains "
+                "what is missing. Records were deleted, or this is another log: rebuild into a next generation"
+            )
+        log.warning(
+            "partition %d: have %d, got %d..%d; reading again",
+            frame.partition, self.lane.offset, frame.start, frame.end,
+        )  # fmt: skip
+        return True
+
+    async def take(self, event: Any, frame: Frame) -> None:
+        """Fold the frame, send what it brings about, and leave the waiting to the tail."""
+        lane, sent = self.lane, []
+        at = 0
+        while frame.end > lane.offset:
+            effects, at = lane.fold(frame.records, at, frame.end)
+            self._reached("folded")
+            sent.append((effects, await self._send(effects)))
+        await self._under_way.put((event, sent))
+
+    async def rewrite(self, keys: set[bytes]) -> None:
+        """Write our values again over what a former owner wrote after it had lost the partition."""
+        self._stale |= keys
+
+    async def _send(self, effects: Effects) -> list[Any]:
+        send, partition = self._producer.send, self.lane.partition
+        acks = await send(topology.REJECTS.name, partition, effects.rejects) if effects.rejects else []
+        for target, item in effects.forwards:
+            acks += await send(topology.SCANS.name, target, [item])
+        acks += await send(topology.VISITS.name, partition, effects.outputs)
+        return acks
+
+    async def _finish_frames(self) -> None:
+        while True:
+            event, sent = await self._under_way.get()
+            for effects, acks in sent:
+                self._reached("outputs sent")
+                await acknowledged(acks)
+                self._reached("outputs acked")
+                await self._write(effects)
+                self._reached("changelog acked")
+            event.ack()
+            self._reached("frame acked")
+
+    async def _write(self, effects: Effects) -> None:
+        stale, self._stale = self._stale, set()
+        items = [*self.lane.rewritten(stale), *effects.changelog] if stale else effects.changelog
+        try:
+            ack = await self._changelog.write(
+                self.lane.partition, self.lane.epoch, effects.offset, effects.follows, items
+            )
+        except BatchTooLarge as error:
+            raise BrokenGuarantee(f"the state of one frame must be one batch, and is not: {error}") from error
+        self._reached("changelog sent")
+        self.last_written = int((await ack).offset)
