@@ -24,7 +24,7 @@ def change(
     unit_id: str,
     accepted: int,
     offset: int,
-    visits: list[dict[str, Any]] | None = None,
+    rows: list[dict[str, Any]] | None = None,
     *,
     deleted: list[int] | None = None,
     partition: int = 0,
@@ -38,7 +38,7 @@ def change(
     }  # fmt: skip
     return {
         "generation": generation, "accepted": accepted, "partition": partition, "offset": offset,
-        "unit_id": unit_id, "unit": state, "visits": visits if visits is not None else [visit(1)],
+        "unit_id": unit_id, "unit": state, "visits": rows if rows is not None else [visit(1)],
         "deleted": deleted or [],
     }  # fmt: skip
 
