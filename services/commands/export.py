@@ -20,6 +20,7 @@ from services.adapters.timescale_read import (
     visits_rows,
 )
 from services.core.files import operations_csv, units_csv, visits_csv, with_all_operations
+from services.embedded.instance import InstanceNotFound, find_instance
 
 Line = TypeVar("Line")
 LINES_AT_ONCE = 2_000
@@ -29,13 +30,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command to the command line."""
     parser = subparsers.add_parser("export", help="visits.csv, operations.csv and units.csv from the database")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the files, made if absent")
-    parser.add_argument("--database", metavar="URL", default=None, help="instead of FLOORSTREAM_DATABASE_URL")
+    parser.add_argument("--database", metavar="URL", default=None, help="this database, whatever runs")
+    parser.add_argument("--instance", metavar="DATA_DIR", default=None, help="the stack of this data directory")
     parser.set_defaults(func=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the files. Exit code 0 done, 1 it cannot be done, 2 no database named."""
-    dsn = arguments.database or os.environ.get("FLOORSTREAM_DATABASE_URL", "")
+    try:
+        dsn = arguments.database or find_instance(arguments.instance, os.environ).database
+    except InstanceNotFound as error:
+        print(error, file=sys.stderr)
+        return 2
     if not dsn:
         print("no database named: set FLOORSTREAM_DATABASE_URL or give --database URL", file=sys.stderr)
         return 2

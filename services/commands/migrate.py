@@ -8,18 +8,24 @@ import sys
 import asyncpg
 
 from services.adapters.migrate import MigrationError, migrate
+from services.embedded.instance import InstanceNotFound, find_instance
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser("migrate", help="bring the database to the present schema")
-    parser.add_argument("--database", metavar="URL", default=None, help="instead of FLOORSTREAM_DATABASE_URL")
+    parser.add_argument("--database", metavar="URL", default=None, help="this database, whatever runs")
+    parser.add_argument("--instance", metavar="DATA_DIR", default=None, help="the stack of this data directory")
     parser.set_defaults(func=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Apply what is missing. Exit code 0 done, 1 it cannot be done, 2 no database named."""
-    dsn = arguments.database or os.environ.get("FLOORSTREAM_DATABASE_URL", "")
+    try:
+        dsn = arguments.database or find_instance(arguments.instance, os.environ).database
+    except InstanceNotFound as error:
+        print(error, file=sys.stderr)
+        return 2
     if not dsn:
         print("no database named: set FLOORSTREAM_DATABASE_URL or give --database URL", file=sys.stderr)
         return 2
