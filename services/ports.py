@@ -33,6 +33,18 @@ class Outgoing(NamedTuple):
 class Outbox(Protocol):
     """Where records go out."""
 
+    async def start(self) -> None:
+        """Connect, waiting for a broker as long as it takes."""
+        ...
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        ...
+
+    async def reachable(self) -> bool:
+        """Does the broker answer just now?"""
+        ...
+
     async def send(self, records: Sequence[Outgoing]) -> list[int]:
         """Send them all and wait for every acknowledgement; their offsets in the same order.
 

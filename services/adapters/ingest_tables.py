@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 
 class IngestTables:
-    """Over a pool of timescale_pool: instants are µs. Every method raises TablesAway where the database is not there."""
+    """Over a pool of timescale_pool: instants are µs. All raise TablesAway where the database does not answer."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         """Connects when first asked."""

@@ -72,11 +72,13 @@ class PlantPublisher:
         completing = asyncio.create_task(self._complete_claims())
         try:
             while True:
-                known = 0 if self.in_force is None else self.in_force.version
-                await self._master.wait_for(lambda known=known: self._master.newest > known)
+                await self._master.wait_for(self._has_newer)
                 await self._bring_into_force(self._master.newest)
         finally:
             completing.cancel()
+
+    def _has_newer(self) -> bool:
+        return self._master.newest > (0 if self.in_force is None else self.in_force.version)
 
     async def _bring_into_force(self, version: int) -> None:
         model = PlantModel.from_document(self._master.versions[version], version)

@@ -256,5 +256,8 @@ def require_shallow(raw: bytes) -> None:
             raise BadScan(Reason.MALFORMED, f"nested more than {MOST_DEPTH} levels deep", f"嵌套超过 {MOST_DEPTH} 层")
 
 
+submitted_event: Callable[..., Submitted] = Submitted
+"""Makes an event from fields by name."""
+
 canonical: Callable[[Any], bytes] = encode
 """A submitted message as the bytes of its record."""
