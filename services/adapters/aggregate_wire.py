@@ -102,8 +102,6 @@ def _read_operation(read: _Operation) -> OperationPartial:
 
 def _read_slot(read: _Slot) -> SlotPartial:
     dwell, queue, process = (Sketch.from_pairs(pairs) for pairs in (read.dwell, read.queue, read.process))
-    if not read.n == dwell.count() == queue.count() == process.count():
-        raise ValueError(f"a slot of {read.n} visits whose sketches hold another number")
     slot = Slot(read.start_us, read.width_us, read.n, dwell, queue, process)
     return SlotPartial(read.generation, read.partition, read.offset, read.operation_id, slot)
 
