@@ -21,7 +21,7 @@ from services.adapters.changelog import Changelog
 from services.adapters.clock import SystemClock
 from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
 from services.adapters.frames import Frame
-from services.adapters.plant_models import PlantModels
+from services.adapters.plant_models import PlantModels, ended
 from services.core.errors import BrokenGuarantee, NotYet
 from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
@@ -48,7 +48,7 @@ class Track:
         self._outputs = BatchProducer(kafka, "floor-track-outputs", clock, OUTPUT_BYTES)
         self._states = BatchProducer(kafka, "floor-track-state", clock, CHANGELOG_BYTES)
         self._changelog = Changelog(kafka, topology.UNITS_CHANGELOG, self._states)
-        self._plants = PlantModels(kafka)
+        self._plants = PlantModels(kafka.brokers)
         self._owned: dict[int, Owned] = {}
         self._recovering: dict[int, asyncio.Task[Owned]] = {}
         self._publisher = Publisher(self._owned, self._outputs, kafka.operation_partitions)
@@ -61,12 +61,12 @@ class Track:
         """Until `stop`; raises what makes going on impossible."""
         await self._outputs.start()
         await self._states.start()
-        await self._plants.start()
         self._ready = ready
         tasks = [
             asyncio.create_task(run_app(self._app, stop)),
             asyncio.create_task(self._publisher.run()),
             asyncio.create_task(self._watch()),
+            asyncio.create_task(self._plants.run()),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -74,10 +74,9 @@ class Track:
                 task.result()
         finally:
             for task in tasks[1:]:
-                task.cancel()
+                await ended(task)
             await self._outputs.stop()
             await self._states.stop()
-            await self._plants.stop()
 
     async def _track(self, stream: Any) -> None:
         """The agent: every frame, in order, partition by partition."""
