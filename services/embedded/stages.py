@@ -1,0 +1,77 @@
+"""The children of the stack: track, aggregate, store and the front door, each told by its environment where all is."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from services.embedded.child import Child
+
+PACKAGES = Path(__file__).resolve().parents[2]
+BACKGROUND = ("track", "aggregate", "store")
+"""In the order of the road. Each touches FLOORSTREAM_READY_FILE when it takes work."""
+FRONT = "services.embedded.front"
+ANSWER_SECONDS = 0.9
+
+
+def python(module: str, *words: str) -> list[str]:
+    """The command line of a module of ours; -P: a folder `services` where the user stands is not taken for ours."""
+    return [sys.executable, "-P", "-m", module, *words]
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every child of ours gets besides its settings."""
+    paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1", **environment}
+
+
+def stage_children(data_dir: Path, port: int, environment: Mapping[str, str]) -> list[Child]:
+    """The stages of one stack; what earlier ones said of being ready is forgotten."""
+    ready = data_dir.resolve() / "ready"
+    ready.mkdir(mode=0o700, exist_ok=True)
+    children = []
+    for stage in BACKGROUND:
+        file = ready / stage
+        file.unlink(missing_ok=True)
+        settings = child_environment({**environment, "FLOORSTREAM_READY_FILE": str(file)})
+        children.append(Child(stage, python(f"services.{stage}"), settings, is_ready=file.exists))
+    front = child_environment({**environment, "FLOORSTREAM_PORT": str(port)})
+    children.append(Child("front", python(FRONT), front, is_ready=answers(port, "/readyz")))
+    return children
+
+
+def answers(port: int, path: str) -> Callable[[], bool]:
+    """Does this address on this machine answer 200? No proxy is asked."""
+
+    def ask() -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except http.client.HTTPException as error:
+            raise OSError(str(error)) from error
+        finally:
+            connection.close()
+
+    return ask
+
+
+def stage_environment(broker: str, database: str, data_dir: Path, *, embedded: bool) -> dict[str, str]:
+    """The settings that the stages of one stack share; whatever the user's own say of another system is covered."""
+    return {
+        "FLOORSTREAM_PROFILE": "embedded" if embedded else "kafka",
+        "FLOORSTREAM_KAFKA": broker,
+        "FLOORSTREAM_DATABASE_URL": database,
+        "FLOORSTREAM_DATA_DIR": str(data_dir.resolve()),
+        "FLOORSTREAM_HOST": "127.0.0.1",
+        "FLOORSTREAM_PARTITIONS": os.environ.get("FLOORSTREAM_PARTITIONS") or "4",
+        "FLOORSTREAM_OPERATION_PARTITIONS": os.environ.get("FLOORSTREAM_OPERATION_PARTITIONS") or "2",
+        "FLOORSTREAM_REPLICATION": "1",
+        "FLOORSTREAM_GENERATION": "1",
+        "FLOORSTREAM_INSTANCE": "0",
+        "FLOORSTREAM_METRICS_PORT": "0",
+        "FLOORSTREAM_KEYS_FILE": "",
+    }
