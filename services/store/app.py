@@ -10,6 +10,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import asyncpg
 import uvloop
@@ -40,9 +41,10 @@ STOP_SECONDS = 3.0
 class Store:
     """One process of the store stage."""
 
-    def __init__(self, settings: StageSettings, writer: SinkWriter) -> None:
-        """Nothing happens before run()."""
+    def __init__(self, settings: StageSettings, writer: SinkWriter, ready: Callable[[], object] = lambda: None) -> None:
+        """Nothing happens before run(). `ready` is called whenever it begins to take work."""
         self._settings = settings
+        self._ready = ready
         self._writer = writer
         self._feed = GroupFeed(settings.kafka, topology.STORE_GROUP, TOPICS, self._let_go)
         self._lanes = Lanes(settings.generation, {})
@@ -170,16 +172,20 @@ class Store:
         self._lanes = Lanes(self._settings.generation, claims, positions)
         self._feed.go_on(positions)
         log.info("takes work: %s", ", ".join(f"{topic}/{number}@{at}" for (topic, number), at in positions.items()))
+        self._ready()
 
 
-async def serve(settings: StageSettings, reached: Callable[[str], None] = lambda point: None) -> int:
-    """Run the store until SIGINT or SIGTERM; the exit code."""
+async def serve(
+    settings: StageSettings, reached: Callable[[str], None] = lambda point: None, ready_file: str = ""
+) -> int:
+    """Run the store until SIGINT or SIGTERM; the exit code. `ready_file` is touched when it takes work."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pool = await open_pool(settings.database_url, application="floorstream store", maximum=2, setup=make_staging)
+    ready = Path(ready_file).touch if ready_file else lambda: None
     try:
-        await Store(settings, SinkWriter(pool, settings.generation, reached)).run(stop)
+        await Store(settings, SinkWriter(pool, settings.generation, reached), ready).run(stop)
     except Fenced as error:
         log.error("stopping: %s. Nothing of it was written here; a restart joins again", error)
         return 1
@@ -217,4 +223,4 @@ def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], Sta
         log.error("%s", error)
         return 2
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(settings))
+        return runner.run(serve(settings, ready_file=environment.get("FLOORSTREAM_READY_FILE", "")))

@@ -1,0 +1,163 @@
+"""Ingest and show in one process on one port: what a board and a scanner on this machine talk to.
+
+    /v1/… of ingest ┐
+    /v1/… of show   ├─ one uvicorn ─ /healthz, /readyz, /metrics for both
+    board           ┘
+
+Start it with `python -m services.embedded.front`; settings by environment.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI, Response
+
+from services import settings
+from services.adapters import problems
+from services.adapters.metrics import Metrics
+from services.core.errors import BrokenGuarantee
+from services.ingest import app as ingest
+from services.ingest.deps import Deps
+from services.ingest.routes_health import not_ready
+from services.settings import BadSetting, StageSettings
+from services.show import app as show
+from services.show.app import ShowDeps
+
+log = logging.getLogger("floorstream.front")
+
+MOST_CONNECTIONS = 4_600
+"""Somewhat more than the boards that show takes and the senders that ingest takes together."""
+STOP_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Front:
+    """Both stages in this process, running."""
+
+    ingest: Deps
+    show: ShowDeps
+    metrics: Metrics
+    broken: "asyncio.Future[tuple[None, None]]"
+    """Ends, with its exception, when either of them cannot go on."""
+
+    async def missing(self) -> list[str]:
+        """What has to come before both take work; empty when they do."""
+        return [*await not_ready(self.ingest), *(f"board: {what}" for what in self.show.waiting_for())]
+
+
+@contextlib.asynccontextmanager
+async def running(given: StageSettings) -> AsyncIterator[Front]:
+    """Both stages in the background, with one follower of the master data. Raises BadSetting."""
+    metrics = Metrics()
+    async with (
+        ingest.wire(given, metrics) as writing,
+        show.running(given, metrics, writing.master) as (reading, background),
+    ):
+        both = asyncio.gather(asyncio.ensure_future(ingest.run(writing)), background)
+        try:
+            yield Front(writing, reading, metrics, both)
+        finally:
+            both.cancel()
+            await asyncio.wait([both])
+
+
+def application(front: Front) -> FastAPI:
+    """All addresses of both stages."""
+    app = FastAPI(title="floorstream", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    problems.install(app)
+    app.include_router(ingest.router(front.ingest))
+    app.include_router(show.router(front.show))
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> dict[str, object]:
+        missing = await front.missing()
+        if missing:
+            names = ", ".join(missing)
+            raise problems.retry_after(problems.NOT_READY, f"waiting for: {names}", f"正在等待：{names}")
+        return {"ready": True}
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        text, kind = front.metrics.text()
+        return Response(text, headers={"Content-Type": kind})
+
+    return app
+
+
+class _Server(uvicorn.Server):
+    """A server whose signals are handled by us: live connections end first, then it waits for the others."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def serve(given: StageSettings) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. Raises BadSetting."""
+    listening = listen(given.host, given.port)
+    async with running(given) as front:
+        server = _Server(
+            uvicorn.Config(
+                application(front), log_config=None, access_log=False, server_header=False, lifespan="off",
+                limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )  # fmt: skip
+
+        def stop() -> None:
+            front.show.close_live()
+            server.should_exit = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        front.broken.add_done_callback(lambda _: stop())
+        await server.serve(sockets=[listening])
+        return _exit_code(front.broken)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket to serve on. Raises BadSetting where the port cannot be had."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise BadSetting(f"FLOORSTREAM_HOST={host} FLOORSTREAM_PORT={port}: {error.strerror}") from error
+
+
+def _exit_code(broken: "asyncio.Future[tuple[None, None]]") -> int:
+    """0 for a stop that was asked for, 70 where a guarantee broke, else 1: another start may do."""
+    error = broken.exception() if broken.done() and not broken.cancelled() else None
+    if error is None:
+        return 0
+    guarantee = isinstance(error, BrokenGuarantee)
+    log.error("stopping: %s", error, exc_info=None if guarantee else error)
+    return 70 if guarantee else 1
+
+
+def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], StageSettings]) -> int:
+    """Start both stages from their settings; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    try:
+        given = read(environment)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(serve(given))
+    except BadSetting as error:
+        log.error("%s", error)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ, settings.read))
