@@ -1,0 +1,115 @@
+"""A compacted topic read whole through Faust: every partition from its beginning whenever it is assigned to us.
+
+Nothing is acknowledged and so nothing committed: whoever owns a partition next begins at its beginning as well. Faust
+may lose what it fetched while the group deals anew, and in a compacted topic a missing offset proves nothing. So where
+a frame does not continue at the position, the position is read once more: what is missing again was compacted away.
+And where nothing comes although the log goes on, the position is read again too.
+
+The end to catch up with is the high watermark that comes with a fetch: ListOffsets(latest) is answered wrongly by the
+embedded broker.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from faust.types import TP
+
+from services.adapters.frames import Frame
+from services.core.errors import BrokenGuarantee
+
+log = logging.getLogger(__name__)
+
+STALLED_S = 2.0
+"""So long nothing may come while there is more in the log."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    position: int | None = None
+    hole: tuple[int, int] | None = None
+    end: int | None = None
+    watched: int = -1
+    moved_at: float = 0.0
+
+
+class WholeTopic:
+    """The partitions of one topic that are assigned to us, and how far each has been read."""
+
+    def __init__(self, app: Any, topic: str) -> None:
+        self._app = app
+        self._topic = topic
+        self._readings: dict[int, _Reading] = {}
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """These are ours now; each begins anew."""
+        self._readings = {partition: _Reading() for partition in partitions}
+
+    async def next_frame(self, event: Any) -> Frame | None:
+        """The frame of an event, if it is what comes next; it is let go of without being acknowledged."""
+        frame: Frame = event.value
+        consumer, tp = self._app.consumer, event.message.tp
+        consumer.drop(event.message)
+        consumer._forget_frames(tp)  # or their ends would be kept for a commit that never comes
+        reading = self._readings.get(frame.partition)
+        if reading is None or frame.serial < consumer.serial(tp):
+            return None
+        position = await self._position(tp, reading)
+        if self._readings.get(frame.partition) is not reading or frame.end < position:
+            return None
+        hole = (position, frame.start)
+        if frame.start > position and reading.hole != hole:
+            reading.hole = hole
+            await self._read_again(tp, reading, position)
+            return None
+        reading.position = frame.end + 1
+        return frame
+
+    async def caught_up(self, partition: int, now_s: float) -> bool:
+        """Has all been read that was there after the assignment? To be asked again and again, also when it has.
+
+        `now_s`: of a monotonic clock. Raises BrokenGuarantee where the log has become shorter than what was read.
+        """
+        tp, reading = TP(self._topic, partition), self._readings.get(partition)
+        end = self._end(tp)
+        if reading is None or end is None or self._app.rebalancing:
+            return False
+        position = await self._position(tp, reading)
+        if end < position:
+            raise BrokenGuarantee(
+                f"{self._topic}/{partition} ends at {end}, but offset {position - 1} has been read: "
+                "the log was lost, or it is another broker (FLOORSTREAM_KAFKA)"
+            )
+        if reading.end is None:
+            reading.end, reading.moved_at = end, now_s
+        await self._watch(tp, reading, end, now_s)
+        return position >= reading.end
+
+    async def _watch(self, tp: TP, reading: _Reading, end: int, now_s: float) -> None:
+        position = await self._position(tp, reading)
+        if position >= end or reading.watched != position:
+            reading.watched, reading.moved_at = position, now_s
+        elif now_s - reading.moved_at > STALLED_S:
+            reading.moved_at = now_s
+            log.warning("%s/%d: nothing comes from offset %d on, though it ends at %d", *tp, position, end)
+            await self._read_again(tp, reading, position)
+
+    async def _position(self, tp: TP, reading: _Reading) -> int:
+        if reading.position is None:
+            first = await self._app.consumer.earliest_offsets(tp)
+            if reading.position is None:
+                reading.position = int(first[tp])
+        return reading.position
+
+    async def _read_again(self, tp: TP, reading: _Reading, position: int) -> None:
+        if self._readings.get(tp.partition) is reading:
+            await self._app.consumer.rewind(tp, position)
+
+    def _end(self, tp: TP) -> int | None:
+        """The high watermark of the newest fetch, None before the first."""
+        consumer = self._app.consumer
+        if tp not in consumer.assignment():
+            return None
+        end: int | None = consumer.highwater(tp)
+        return end

@@ -1,0 +1,206 @@
+"""Wires aggregate: floor.partials, whole, in frames ─► lanes (handler.py) ─► floor.operations.
+
+Faust gives the partitions and their frames; every assignment reads them from the beginning, so there is no state to
+recover and nothing to acknowledge. One loop publishes: every 250 ms while that takes less than 5 % of the time, else
+less often, up to once a second.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from aiokafka.errors import KafkaError
+
+from services import topology
+from services.adapters import aggregate_wire
+from services.adapters.batches import BatchProducer
+from services.adapters.clock import SystemClock
+from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
+from services.adapters.frame_whole import WholeTopic
+from services.adapters.frames import acknowledged
+from services.adapters.metrics import Metrics
+from services.aggregate.handler import Item, Lane
+from services.core.errors import BrokenGuarantee
+from services.core.pace import Pace
+from services.settings import BadSetting, StageSettings
+
+log = logging.getLogger("floorstream.aggregate")
+
+BATCH_BYTES = 800_000
+"""Below the default max.message.bytes of a broker."""
+AT_ONCE = 50
+"""States summed up before others get a turn on the event loop."""
+LATE_WRITER_SESSIONS = 2
+"""After so many session timeouts a former owner has noticed."""
+
+
+class Aggregate:
+    """One process of the aggregate stage."""
+
+    def __init__(self, settings: StageSettings, metrics: Metrics, ready: Callable[[], None]) -> None:
+        """Nothing happens before run(). `ready` is called whenever all our partitions have been read."""
+        kafka = settings.kafka
+        self._generation = settings.generation
+        self._session_s = kafka.session_timeout_s
+        self._ready = ready
+        self._metrics = metrics
+        self._clock = SystemClock()
+        self._pace = Pace()
+        self._lanes: dict[int, Lane] = {}
+        self._said: set[str] = set()
+        self._producer = BatchProducer(kafka, topology.AGGREGATE_GROUP, self._clock, BATCH_BYTES)
+        self._app = make_app(kafka, topology.AGGREGATE_GROUP, settings.data_dir, settings.instance)
+        self._partials = WholeTopic(self._app, topology.PARTIALS.name)
+        self._app.agent(frame_topic(self._app, topology.PARTIALS.name), name="aggregate")(self._read)
+        self._app.on_partitions_revoked.connect(self._let_go)
+        self._app.on_partitions_assigned.connect(self._take_over)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; raises what makes going on impossible."""
+        await self._producer.start()
+        tasks = [asyncio.create_task(run_app(self._app, stop)), asyncio.create_task(self._publish_on_and_on())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._producer.stop()
+
+    async def _take_over(self, sender: Any, assigned: Any, **_: Any) -> None:
+        """Partitions came: each is read from its beginning before anything of it is published."""
+        partitions = sorted(tp.partition for tp in assigned if tp.topic == topology.PARTIALS.name)
+        again_after = int(LATE_WRITER_SESSIONS * self._session_s * 1_000_000)
+        self._lanes = {p: Lane(p, self._generation, again_after, aggregate_wire) for p in partitions}
+        self._partials.assign(partitions)
+        if not partitions:
+            self._ready()
+
+    async def _let_go(self, sender: Any, revoked: Any, **_: Any) -> None:
+        """Partitions go; the group deals all of them anew."""
+        self._lanes = {}
+        self._partials.assign(())
+
+    async def _read(self, stream: Any) -> None:
+        """The agent: every frame, in order, partition by partition."""
+        async for event in stream.noack().events():
+            try:
+                frame = await self._partials.next_frame(event)
+                lane = None if frame is None else self._lanes.get(frame.partition)
+                if frame is not None and lane is not None:
+                    self._metrics.partials.labels("yes").inc(lane.take(frame.records, self._clock.now_us()))
+                    self._report(lane)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                # Faust would log an exception that leaves the agent, and go on behind the frame.
+                end_process(error)
+
+    def _report(self, lane: Lane) -> None:
+        """Say what is wrong with what was read: once, not with every partial."""
+        for refused in lane.refused:
+            log.error("%s/%d holds no partial at %s: passed over", topology.PARTIALS.name, lane.partition, refused)
+        self._metrics.partials.labels("no").inc(len(lane.refused))
+        lane.refused.clear()
+        for whose in lane.unbalanced.keys() - self._said:
+            log.error("the books do not balance, which is a bug of ours: %s", lane.unbalanced[whose])
+        self._said = {whose for each in self._lanes.values() for whose in each.unbalanced}
+        self._metrics.imbalances.set(len(self._said))
+
+    async def _publish_on_and_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        last, quiet_until = loop.time(), 0.0
+        while True:
+            await asyncio.sleep(self._pace.interval_us / 1_000_000)
+            if loop.time() - last > self._session_s:
+                # Paused for so long we may have lost our partitions: the group gets time to tell us.
+                log.warning("not running for %.1f s: publishing waits for the group", loop.time() - last)
+                quiet_until = loop.time() + self._session_s
+            last = loop.time()
+            await self._catch_up(last)
+            if last >= quiet_until:
+                with self._metrics.round_seconds.time():
+                    spent = await self._publish()
+                self._pace.took(int(spent * 1_000_000))
+
+    async def _catch_up(self, now_s: float) -> None:
+        """Let lanes begin whose partition has been read to the end it had when it was assigned."""
+        waiting = [lane for lane in self._lanes.values() if not lane.ready]
+        for partition, lane in list(self._lanes.items()):
+            if await self._partials.caught_up(partition, now_s) and not lane.ready:
+                lane.begin(self._clock.now_us())
+        if waiting and all(lane.ready for lane in self._lanes.values()):
+            log.info("takes work: partitions %s", sorted(self._lanes))
+            self._ready()
+
+    async def _publish(self) -> float:
+        """One round; the seconds that summing up and sending took, waiting for acknowledgements not counted."""
+        loop, spent = asyncio.get_running_loop(), 0.0
+        acks: list[Any] = []
+        lanes = [lane for lane in self._lanes.values() if lane.ready]
+        room = self._pace.most // max(1, len(lanes))
+        for lane in lanes:
+            left = room
+            while left > 0 and self._lanes.get(lane.partition) is lane:
+                begun, now = loop.time(), self._clock.now_us()
+                items: list[Item] = [*lane.states(now, min(left, AT_ONCE)), *lane.plant(now)]
+                acks += await self._producer.send(topology.OPERATIONS.name, lane.partition, items)
+                spent += loop.time() - begun
+                self._metrics.states.inc(len(items))
+                left = left - len(items) if lane.unsent else 0
+                await asyncio.sleep(0)
+        await acknowledged(acks)
+        now = self._clock.now_us()
+        self._metrics.unsent_states.set(sum(lane.unsent for lane in lanes))
+        self._metrics.unsent_seconds.set(max((lane.oldest_unsent_us(now) for lane in lanes), default=0) / 1_000_000)
+        self._metrics.lanes.labels("ready").set(len(lanes))
+        self._metrics.lanes.labels("catching_up").set(len(self._lanes) - len(lanes))
+        return spent
+
+
+def exit_code(error: BaseException) -> int:
+    """1 where starting again is right, 70 where nobody expected this or numbers may be wrong."""
+    return 1 if isinstance(error, KafkaError | OSError) else 70
+
+
+def end_process(error: BaseException) -> None:
+    """Say why and end."""
+    code = exit_code(error)
+    if isinstance(error, BrokenGuarantee):
+        log.error("stopping, exit %d: a guarantee could not be kept: %s", code, error)
+    else:
+        log.error("stopping, exit %d: what is shown could be wrong", code, exc_info=error)
+    die(code)
+
+
+async def serve(settings: StageSettings, ready_file: str) -> int:
+    """Run the stage until SIGINT or SIGTERM; the exit code."""
+    stop, metrics = asyncio.Event(), Metrics()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        if settings.metrics_port:
+            metrics.listen(settings.host, settings.metrics_port)
+        await Aggregate(settings, metrics, lambda: Path(ready_file).touch() if ready_file else None).run(stop)
+    except Exception as error:
+        end_process(error)
+    return 0
+
+
+def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], StageSettings]) -> int:
+    """Start the stage from its settings; the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = read(environment)
+    except BadSetting as error:
+        log.error("%s", error)
+        return 2
+    tune_runtime()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(settings, environment.get("FLOORSTREAM_READY_FILE", "")))
