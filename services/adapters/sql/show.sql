@@ -1,0 +1,48 @@
+-- Statements of the read API: present truth of the newest life of the log, instants named *_us (int µs on our connections).
+-- Pages are keyset pages: each orders by an index and goes on after the last row's key.
+
+-- name: stored_up_to
+SELECT max(recorded) AS stored_up_to_us FROM raw_scans
+
+-- name: unit
+SELECT unit_id, status, operation_id, phase, visits, strays, quantity, product_id, events, generation, revision
+FROM units
+WHERE unit_id = $1 AND NOT deleted AND generation = (SELECT generation FROM current_generation)
+
+-- name: columns
+unit_id, visit_seq, visit_id, operation_id, work_unit_id, product_id, arrived AS arrived_us, started AS started_us,
+finished AS finished_us, departed AS departed_us, outcome, flags, repeats, runs, dwell_us, queue_us, process_us, wait_us,
+hold_us, quantity, position, phase, held, model, generation, revision
+
+-- name: of_unit
+SELECT {columns} FROM visits
+WHERE unit_id = $1 AND visit_seq > $2 AND NOT deleted
+  AND generation = (SELECT generation FROM current_generation)
+  AND ($3::text IS NULL OR operation_id = $3)
+  AND ($4::boolean IS NULL OR (departed IS NULL) = $4)
+ORDER BY visit_seq
+LIMIT $5
+
+-- name: open_at
+SELECT {columns} FROM visits
+WHERE operation_id = $1 AND departed IS NULL AND NOT deleted
+  AND generation = (SELECT generation FROM current_generation)
+  AND ($2::timestamptz IS NULL OR (arrived, unit_id, visit_seq) > ($2::timestamptz, $3::text, $4::int))
+ORDER BY arrived, unit_id, visit_seq
+LIMIT $5
+
+-- name: closed_at
+SELECT {columns} FROM visits
+WHERE operation_id = $1 AND departed IS NOT NULL AND NOT deleted
+  AND generation = (SELECT generation FROM current_generation)
+  AND ($2::timestamptz IS NULL OR (departed, unit_id, visit_seq) < ($2::timestamptz, $3::text, $4::int))
+ORDER BY departed DESC, unit_id DESC, visit_seq DESC
+LIMIT $5
+
+-- name: all_visits
+SELECT {columns} FROM visits
+WHERE (unit_id, visit_seq) > ($1, $2::int) AND NOT deleted
+  AND generation = (SELECT generation FROM current_generation)
+  AND ($3::boolean IS NULL OR (departed IS NULL) = $3)
+ORDER BY unit_id, visit_seq
+LIMIT $4

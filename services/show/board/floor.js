@@ -1,0 +1,60 @@
+// What is known of the floor, and how old it is. Ages go by the server's clock, never by this computer's.
+
+export class Floor {
+  constructor() {
+    this.offset = -Infinity;
+    this.operations = new Map();
+    this.confirmed = [];
+    this.staleAfter = 15e6;
+    this.plant = null;
+    this.whole = null;
+  }
+
+  // The server's clock now, µs. A message that took long makes it look slow, so the quickest one counts.
+  now() {
+    return performance.now() * 1000 + this.offset;
+  }
+
+  #hear(nowUs) {
+    const offset = nowUs - performance.now() * 1000;
+    if (offset > this.offset || this.offset - offset > 2e6) this.offset = offset;
+  }
+
+  snapshot(message) {
+    this.heartbeat(message);
+    this.whole = message;
+    this.staleAfter = message.stale_after_us;
+    this.plant = message.plant;
+    this.operations = new Map(message.operations.map((operation) => [operation.operation_id, operation]));
+  }
+
+  // Returns the operations that have changed.
+  changed(message) {
+    this.heartbeat(message);
+    if (message.plant) this.plant = message.plant;
+    const changed = [];
+    for (const { operation_id: id, state } of message.operations) {
+      const operation = this.operations.get(id);
+      if (!operation) continue; // not in the plant model, or it will come with the next snapshot
+      operation.state = state;
+      changed.push(operation);
+    }
+    return changed;
+  }
+
+  heartbeat(message) {
+    this.#hear(message.now_us);
+    this.confirmed = message.confirmed_us;
+  }
+
+  // Up to when the numbers of an operation, or of the plant, are known to hold; null before there are any.
+  confirmedAt(entry) {
+    const known = [entry.state.as_of_us, this.confirmed[entry.partition]].filter((us) => us !== null && us !== undefined);
+    return known.length ? Math.max(...known) : null;
+  }
+
+  isStale(entry) {
+    const at = this.confirmedAt(entry);
+    return at === null || this.now() - at > this.staleAfter;
+  }
+}

@@ -1,0 +1,203 @@
+"""What is shown of each operation, and how old it is: the newest states, the plant model, the changes since.
+
+A state replaces the one before it unless its coverage lies behind: then a worker wrote it that had lost its place.
+
+How old is a number? One worker writes a partition of floor.operations, and writes an operation again whenever
+something of it has changed. So everything in a partition is known to hold up to the newest `as_of_us` read from it:
+    confirmed = max(as_of_us of the state, newest as_of_us of its partition)
+Once that is further back than `stale_after_us`, the number is stale: whoever wrote it has gone quiet.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.core.equipment import Operation, PlantModel
+from services.core.identity import partition_of
+
+State = Mapping[str, Any]
+"""An OperationState or PlantState of the contract, as JSON."""
+Document = dict[str, Any]
+
+STALE_AFTER_US = 15_000_000
+OLDEST_LIVE = 5
+LIVE_WINDOW = ("departures", "throughput_per_h", "dwell_us")
+COUNTS = ("wip", "queued", "running", "finished", "held", "arrivals", "departures", "completed", "scrapped", "rework")
+_NAMELESS = {"en": "", "zh": ""}
+
+
+class Board:
+    """The newest state of every operation and of the plant."""
+
+    def __init__(self, partitions: int, stale_after_us: int = STALE_AFTER_US) -> None:
+        """`partitions` of floor.operations."""
+        self.stale_after_us = stale_after_us
+        self.model: PlantModel | None = None
+        self.version = 0
+        self._confirmed: list[int | None] = [None] * partitions
+        self._states: dict[str, tuple[int, State]] = {}
+        self._plant: tuple[int, State] | None = None
+        self._changed: set[str] = set()
+        self._plant_changed = False
+        self._reshaped = False
+
+    def take_operation(self, partition: int, state: State) -> None:
+        """A state of an operation from this partition."""
+        self._confirm(partition, state)
+        operation_id = state["operation_id"]
+        kept = self._states.get(operation_id)
+        if kept is not None and is_behind(state["coverage"], kept[1]["coverage"]):
+            return
+        self._states[operation_id] = (partition, state)
+        self._changed.add(operation_id)
+        self.version += 1
+
+    def take_plant(self, partition: int, state: State) -> None:
+        """The plant's totals from this partition."""
+        self._confirm(partition, state)
+        if self._plant is not None and is_behind(state["coverage"], self._plant[1]["coverage"]):
+            return
+        self._plant = (partition, state)
+        self._plant_changed = True
+        self.version += 1
+
+    def take_model(self, model: PlantModel) -> None:
+        """A version of the plant model; an older one than the present is passed over."""
+        if self.model is not None and model.version <= self.model.version:
+            return
+        self.model = model
+        self._reshape()
+
+    def forget(self, partition: int) -> None:
+        """The log of this partition has begun anew: nothing known from it holds."""
+        self._states = {op: kept for op, kept in self._states.items() if kept[0] != partition}
+        if self._plant is not None and self._plant[0] == partition:
+            self._plant = None
+        self._confirmed[partition] = None
+        self._reshape()
+
+    def _reshape(self) -> None:
+        self._reshaped = True
+        self.version += 1
+
+    def _confirm(self, partition: int, state: State) -> None:
+        before = self._confirmed[partition]
+        if before is None or state["as_of_us"] > before:
+            self._confirmed[partition] = state["as_of_us"]
+            self.version += 1
+
+    def operations(self, now_us: int) -> Document:
+        """Everything: plant, areas, work centers and all operations in the order of the plant file, zeros included."""
+        return self._everything(now_us, live=False)
+
+    def snapshot(self, now_us: int) -> Document:
+        """Everything, as a client of the live stream gets it first."""
+        return self._everything(now_us, live=True)
+
+    def _everything(self, now_us: int, live: bool) -> Document:
+        document = self.model.document if self.model else {}
+        return {
+            "now_us": now_us,
+            "stale_after_us": self.stale_after_us,
+            "confirmed_us": self._confirmed,
+            "model_version": self.model.version if self.model else None,
+            "site": document.get("site"),
+            "areas": [_named(area) for area in document.get("areas", ())],
+            "work_centers": [_named(center) for center in document.get("work_centers", ())],
+            "plant": self._plant_entry(now_us),
+            "operations": [self._entry(operation, now_us, live) for operation in self._listed()],
+        }
+
+    def changes(self, now_us: int) -> Document | None:
+        """What has changed since the last call; None if everything must be sent again. May hold nothing new."""
+        changed, self._changed = self._changed, set()
+        plant, self._plant_changed = self._plant_changed, False
+        reshaped, self._reshaped = self._reshaped, False
+        if reshaped:
+            return None
+        return {
+            **self.heartbeat(now_us),
+            "plant": self._plant_entry(now_us) if plant else None,
+            "operations": [{"operation_id": op, "state": live_state(self._states[op][1])} for op in sorted(changed)],
+        }
+
+    def heartbeat(self, now_us: int) -> Document:
+        """That the stream lives, and up to when the numbers of each partition are known to hold."""
+        return {"now_us": now_us, "confirmed_us": self._confirmed}
+
+    def age_us(self, now_us: int) -> int | None:
+        """How far back the least recently confirmed partition is; None before there is anything."""
+        known = [confirmed for confirmed in self._confirmed if confirmed is not None]
+        return max(0, now_us - min(known)) if known else None
+
+    def _listed(self) -> list[Operation]:
+        """The operations of the model, then those it no longer has while units are still there."""
+        of_model = self.model.operations if self.model else {}
+        left = sorted(op for op, (_, state) in self._states.items() if op not in of_model and state["wip"])
+        return [*of_model.values(), *(Operation(op, op, op, "", "") for op in left)]
+
+    def _entry(self, operation: Operation, now_us: int, live: bool) -> Document:
+        partition, state = self._state_of(operation.id)
+        return {
+            "operation_id": operation.id,
+            "name": {"en": operation.name_en, "zh": operation.name_zh},
+            "area": operation.area,
+            "work_center": operation.work_center,
+            "wip_limit": operation.wip_limit,
+            "wip_min": operation.wip_min,
+            "dwell_limit_us": operation.dwell_limit,
+            "in_model": self.model is not None and operation.id in self.model.operations,
+            "partition": partition,
+            **self._age(partition, state["as_of_us"], now_us),
+            "state": live_state(state) if live else state,
+        }
+
+    def _state_of(self, operation_id: str) -> tuple[int, State]:
+        kept = self._states.get(operation_id)
+        if kept is not None:
+            return kept
+        partition = partition_of(operation_id, len(self._confirmed))
+        return partition, nothing(operation_id, self._confirmed[partition])
+
+    def _plant_entry(self, now_us: int) -> Document | None:
+        if self._plant is None:
+            return None
+        partition, state = self._plant
+        return {"partition": partition, **self._age(partition, state["as_of_us"], now_us), "state": state}
+
+    def _age(self, partition: int, as_of_us: int | None, now_us: int) -> Document:
+        confirmed = max((us for us in (as_of_us, self._confirmed[partition]) if us is not None), default=None)
+        age_us = None if confirmed is None else max(0, now_us - confirmed)
+        return {
+            "as_of_us": as_of_us,
+            "confirmed_us": confirmed,
+            "age_s": None if age_us is None else age_us / 1_000_000,
+            "stale": age_us is None or age_us > self.stale_after_us,
+        }
+
+
+def is_behind(coverage: Mapping[str, Sequence[int]], kept: Mapping[str, Sequence[int]]) -> bool:
+    """Does the coverage reach less far than the kept one in some partition, and further in none?"""
+    nothing_yet = (0, -1)
+    both = [
+        (tuple(coverage.get(p, nothing_yet)), tuple(kept.get(p, nothing_yet))) for p in coverage.keys() | kept.keys()
+    ]
+    return any(new < old for new, old in both) and not any(new > old for new, old in both)
+
+
+def live_state(state: State) -> Document:
+    """A state without what no board shows, because a thousand clients get it several times a second."""
+    kept = {name: value for name, value in state.items() if name not in ("coverage", "oldest", "windows", "value")}
+    windows = {name: {key: window[key] for key in LIVE_WINDOW} for name, window in state["windows"].items()}
+    return {**kept, "oldest": state["oldest"][:OLDEST_LIVE], "windows": windows}
+
+
+def nothing(operation_id: str, as_of_us: int | None) -> State:
+    """The state of an operation that no unit has visited."""
+    return {
+        "operation_id": operation_id, "as_of_us": as_of_us, **dict.fromkeys(COUNTS, 0), "quantity": "0", "value": "0",
+        "oldest": [], "over_dwell_limit": None, "windows": {}, "coverage": {}, "newest_event_us": None,
+    }  # fmt: skip
+
+
+def _named(thing: Mapping[str, Any]) -> Document:
+    return {"id": thing["id"], "name": thing.get("name") or _NAMELESS}

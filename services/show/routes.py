@@ -1,0 +1,157 @@
+"""The read API over HTTP: operations from the board, units, visits and refused events from the database.
+
+Every answer says `now_us`; rows also say `stored_up_to_us`, the newest recorded time in the database.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import asyncpg
+from fastapi import APIRouter, Query, Response
+
+from services.adapters.problems import BAD_REQUEST, NO_DATABASE, NOT_FOUND, Kind, Problem, retry_after
+from services.adapters.show_read import Asked, Cursor, DatabaseRows, Row
+from services.adapters.timescale_retry import passes
+from services.adapters.wire import encode
+from services.core.errors import Reason
+from services.core.text import clean
+from services.ports import Clock
+from services.show.handler import Board
+from services.show.live import Live, LiveResponse, TooManyClients
+
+FULL = Kind(503, "too-many-clients", "The live stream has no room", "实时数据流已满")
+MOST_VISITS = 1_000
+MOST_REJECTS = 1_000
+T = TypeVar("T")
+
+
+def operations_router(board: Board, live: Live, clock: Clock) -> APIRouter:
+    """What needs no database."""
+    router = APIRouter(prefix="/v1", tags=["operations"])
+
+    @router.get("/operations")
+    async def operations() -> Response:
+        """Every operation of the plant model in its order, and the plant."""
+        return _json(board.operations(clock.now_us()))
+
+    @router.get("/live")
+    async def stream() -> Response:
+        """Server-sent events: `snapshot`, then `changed` at most every 250 ms, `heartbeat` every 5 s."""
+        try:
+            return LiveResponse(live)
+        except TooManyClients:
+            raise retry_after(FULL, "close boards that nobody watches", "请关闭无人观看的看板", 10) from None
+
+    return router
+
+
+def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
+    """What is read from the database; without one every answer is 503."""
+    router = APIRouter(prefix="/v1", tags=["rows"])
+
+    @router.get("/units/{unit_id:path}")
+    async def unit(unit_id: str) -> Response:
+        """A unit and all its visits (the last 1,000)."""
+        name = _clean(unit_id, "unit_id")
+        found = await _read(rows, lambda source: source.unit(name))
+        if found is None:
+            raise Problem(NOT_FOUND, f"no unit {name!r}", f"没有单元 {name!r}")
+        asked = Asked(unit_id=name)
+        visits, after = await _read(rows, lambda source: source.visits(asked, MOST_VISITS, None))
+        return await _answer(rows, clock, {"unit": found, "visits": visits, "after": _sealed(after)})
+
+    @router.get("/visits")
+    async def visits(
+        operation: str | None = None,
+        open: bool | None = None,
+        unit: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_VISITS)] = 100,
+        after: str | None = None,
+    ) -> Response:
+        """A page of visits; `after` of one answer asks for the next page, null says that there is none."""
+        asked = Asked(
+            None if unit is None else _clean(unit, "unit"),
+            None if operation is None else _clean(operation, "operation"),
+            open,
+        )
+        begin = None if after is None else _opened(after)
+        try:
+            page, last = await _read(rows, lambda source: source.visits(asked, limit, begin))
+        except ValueError:
+            raise _bad_cursor() from None
+        return await _answer(rows, clock, {"visits": page, "after": _sealed(last)})
+
+    @router.get("/rejects")
+    async def rejects(reason: str | None = None, limit: Annotated[int, Query(ge=1, le=MOST_REJECTS)] = 100) -> Response:
+        """The newest refused events with their original bytes in base64, and how many there are by reason."""
+        if reason is not None and reason not in set(Reason):
+            known = ", ".join(Reason)
+            raise Problem(BAD_REQUEST, f"reason is one of {known}", f"reason 须为以下之一：{known}")
+        found, counts = await _read(rows, lambda source: source.rejects(reason, limit))
+        return await _answer(rows, clock, {"counts": counts, "rejects": [_reject(row) for row in found]})
+
+    return router
+
+
+async def _read(rows: DatabaseRows | None, ask: Callable[[DatabaseRows], Awaitable[T]]) -> T:
+    """The answer of the database. Raises Problem where there is none."""
+    if rows is None:
+        raise Problem(NO_DATABASE, "FLOORSTREAM_DATABASE_URL is not set", "未设置 FLOORSTREAM_DATABASE_URL")
+    try:
+        return await ask(rows)
+    except asyncpg.UndefinedTableError:
+        raise retry_after(NO_DATABASE, "run `floorstream migrate`", "请运行 floorstream migrate", 30) from None
+    except Exception as error:
+        if not passes(error):
+            raise
+        raise retry_after(NO_DATABASE, "live numbers go on; try again", "实时数字不受影响，请稍后重试", 5) from error
+
+
+async def _answer(rows: DatabaseRows | None, clock: Clock, body: dict[str, Any]) -> Response:
+    stored = await _read(rows, lambda source: source.stored_up_to_us())
+    return _json({"now_us": clock.now_us(), "stored_up_to_us": stored, **body})
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(encode(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+def _clean(text: str, name: str) -> str:
+    """An id as the database has it."""
+    try:
+        cleaned = clean(text)
+    except ValueError:
+        raise Problem(BAD_REQUEST, f"{name} holds a control character", f"{name} 含有控制字符") from None
+    if not cleaned:
+        raise Problem(BAD_REQUEST, f"{name} is empty", f"{name} 为空")
+    return cleaned
+
+
+def _reject(row: Row) -> Row:
+    named = {name: value for name, value in row.items() if name not in ("recorded", "key", "value")}
+    raw: dict[str, bytes | None] = {"key": row["key"], "value": row["value"]}
+    encoded = {name: None if raw[name] is None else base64.b64encode(raw[name] or b"").decode() for name in raw}
+    return {**named, "recorded_us": row["recorded"], **encoded}
+
+
+def _sealed(cursor: Cursor | None) -> str | None:
+    """A cursor as clients carry it."""
+    return None if cursor is None else base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
+
+
+def _opened(text: str) -> Cursor:
+    try:
+        page, at, unit_id, seq = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError, TypeError):
+        raise _bad_cursor() from None
+    instant = at is None if page in ("unit", "all") else isinstance(at, int) and abs(at) < 1 << 62
+    if not (instant and isinstance(seq, int) and abs(seq) < 1 << 31 and isinstance(unit_id, str)):
+        raise _bad_cursor()
+    return page, at, _clean(unit_id, "after"), seq
+
+
+def _bad_cursor() -> Problem:
+    return Problem(BAD_REQUEST, "`after` is not of this question: begin without", "after 与本查询不符，请从头开始")
