@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import uvicorn
 import uvloop
 from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
 
 from services import settings
 from services.adapters import problems
@@ -41,33 +42,35 @@ STOP_SECONDS = 3
 
 @dataclass(frozen=True)
 class Front:
-    """Both stages in this process, running."""
+    """Both stages in this process."""
 
     ingest: Deps
     show: ShowDeps
     metrics: Metrics
-    broken: "asyncio.Future[tuple[None, None]]"
-    """Ends, with its exception, when either of them cannot go on."""
 
     async def missing(self) -> list[str]:
         """What has to come before both take work; empty when they do."""
-        return [*await not_ready(self.ingest), *(f"board: {what}" for what in self.show.waiting_for())]
+        board = [f"board: {what}" for what in show.not_ready(self.show)]
+        return [*await not_ready(self.ingest), *board]
 
 
 @contextlib.asynccontextmanager
-async def running(given: StageSettings) -> AsyncIterator[Front]:
-    """Both stages in the background, with one follower of the master data. Raises BadSetting."""
+async def wire(given: StageSettings) -> AsyncIterator[Front]:
+    """The machines of both stages, none of them started, with one follower of the master data. Raises BadSetting."""
     metrics = Metrics()
-    async with (
-        ingest.wire(given, metrics) as writing,
-        show.running(given, metrics, writing.master) as (reading, background),
-    ):
-        both = asyncio.gather(asyncio.ensure_future(ingest.run(writing)), background)
-        try:
-            yield Front(writing, reading, metrics, both)
-        finally:
-            both.cancel()
-            await asyncio.wait([both])
+    async with ingest.wire(given, metrics) as writing, show.wire(given, metrics, writing.master) as reading:
+        yield Front(writing, reading, metrics)
+
+
+async def run(front: Front) -> None:
+    """Keep both stages at work, until cancelled. Raises BrokenGuarantee."""
+    tasks = [asyncio.create_task(work) for work in (ingest.run(front.ingest), show.run(front.show))]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def application(front: Front) -> FastAPI:
@@ -82,12 +85,9 @@ def application(front: Front) -> FastAPI:
         return {"status": "ok"}
 
     @app.get("/readyz", include_in_schema=False)
-    async def readyz() -> dict[str, object]:
+    async def readyz() -> JSONResponse:
         missing = await front.missing()
-        if missing:
-            names = ", ".join(missing)
-            raise problems.retry_after(problems.NOT_READY, f"waiting for: {names}", f"正在等待：{names}")
-        return {"ready": True}
+        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -109,7 +109,7 @@ class _Server(uvicorn.Server):
 async def serve(given: StageSettings) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. Raises BadSetting."""
     listening = listen(given.host, given.port)
-    async with running(given) as front:
+    async with wire(given) as front:
         server = _Server(
             uvicorn.Config(
                 application(front), log_config=None, access_log=False, server_header=False, lifespan="off",
@@ -118,14 +118,18 @@ async def serve(given: StageSettings) -> int:
         )  # fmt: skip
 
         def stop() -> None:
-            front.show.close_live()
+            front.show.close_live()  # else the server would wait for connections that never end
             server.should_exit = True
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop)
-        front.broken.add_done_callback(lambda _: stop())
+        working = asyncio.create_task(run(front))
+        working.add_done_callback(lambda _: stop())
         await server.serve(sockets=[listening])
-        return _exit_code(front.broken)
+        broken = working.exception() if working.done() and not working.cancelled() else None
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    return 0 if broken is None else exit_code(broken)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -136,13 +140,10 @@ def listen(host: str, port: int) -> socket.socket:
         raise BadSetting(f"FLOORSTREAM_HOST={host} FLOORSTREAM_PORT={port}: {error.strerror}") from error
 
 
-def _exit_code(broken: "asyncio.Future[tuple[None, None]]") -> int:
-    """0 for a stop that was asked for, 70 where a guarantee broke, else 1: another start may do."""
-    error = broken.exception() if broken.done() and not broken.cancelled() else None
-    if error is None:
-        return 0
-    guarantee = isinstance(error, BrokenGuarantee)
-    log.error("stopping: %s", error, exc_info=None if guarantee else error)
+def exit_code(broken: BaseException) -> int:
+    """70 where a guarantee broke, else 1: another start may do."""
+    guarantee = isinstance(broken, BrokenGuarantee)
+    log.error("stopping: %s", broken, exc_info=None if guarantee else broken)
     return 70 if guarantee else 1
 
 
