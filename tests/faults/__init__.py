@@ -1,0 +1,1 @@
+"""Faults: what survives when something dies, sleeps or comes twice."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.adapters import changelog, frames
+from services.adapters import changelog
 from services.track import owned
 from services.track.handler import Lane
 
@@ -37,14 +37,8 @@ _KEEP: list[Any] = []
 def _state_without_offset() -> None:
     """The state does not know which source offset it includes: a repeated frame is folded again."""
     recover = Lane.recover
-
-    def forgetful(self: Lane, offset: int, epoch: int) -> None:
-        recover(self, offset, epoch)
-        self.offset = -1 if offset < 0 else max(-1, offset - 25)
-        for key in [key for key in self.table if key[:1] == b"u"][::2]:
-            del self.table[key]
-
-    Lane.recover = forgetful  # type: ignore[method-assign]
+    Lane.recover = lambda self, offset, epoch: recover(self, -1, epoch)  # type: ignore[method-assign]
+    owned.Owned.hole_before = lambda self, frame: False  # type: ignore[method-assign]
 
 
 def _epochs() -> None:
@@ -59,21 +53,21 @@ def _epochs() -> None:
     changelog._Reading._mark = lambda self, record, offset, follows: setattr(self, "offset", offset)  # type: ignore
 
 
-def _wait_for_recovery() -> None:
-    """Holes are not looked for and the rebalance gate is open."""
+def _recovery() -> None:
+    """A new owner starts from where the group has committed, with whatever it finds: nothing."""
+
+    async def nothing(self: Any, partition: int, epoch: int, table: Any) -> changelog.Recovered:
+        return changelog.Recovered(epoch)
+
+    changelog.Changelog.recover = nothing  # type: ignore[method-assign]
     owned.Owned.hole_before = lambda self, frame: False  # type: ignore[method-assign]
-
-    async def ungated(self: Any, active_partitions: Any, timeout: float) -> Any:
-        return await super(frames.FrameConsumer, self)._getmany(active_partitions, timeout)
-
-    frames.FrameConsumer._getmany = ungated  # type: ignore[method-assign]
 
 
 DEFENCES: dict[str, Callable[[], None]] = {
     "outputs before state": _state_before_outputs,
     "offset in the state": _state_without_offset,
     "epochs": _epochs,
-    "no hole": _wait_for_recovery,
+    "recovery": _recovery,
 }
 
 

@@ -70,14 +70,13 @@ class Floor:
 
     broker: str
     last: dict[int, int] = field(default_factory=dict)
+    refused: dict[tuple[int, int], str] = field(default_factory=dict)
 
     async def publish_plant(self) -> None:
         """Version 1 and its markers."""
         async with producing(self.broker) as producer:
             model = {"version": 1, "created_us": 0, "created_by": "test", "model": load_plant(PLANT)}
-            await producer.send_and_wait(
-                topology.MASTER.name, json.dumps(model).encode(), key=b"plant/1", partition=0
-            )
+            await producer.send_and_wait(topology.MASTER.name, json.dumps(model).encode(), key=b"plant/1", partition=0)
             for partition in range(PARTITIONS):
                 await producer.send_and_wait(
                     topology.SCANS.name,
@@ -131,8 +130,27 @@ class Floor:
             if record.key == topology.MARKER_KEY:
                 fold.marker(1)
                 continue
-            fold.take(decode_event(record.value), "kafka", record.timestamp * 1000)
+            fate = fold.take(decode_event(record.value), "kafka", record.timestamp * 1000)
+            if fate.refusal is not None:
+                self.refused[record.partition, record.offset] = str(fate.refusal.reason)
         return folds
+
+    async def rejected(self) -> dict[tuple[int, int], str]:
+        """What track has refused, by coordinates."""
+        found = {}
+        wanted = {p: max((o for q, o in self.refused if q == p), default=-1) for p in range(PARTITIONS)}
+        async with consuming(self.broker, topology.REJECTS.name, PARTITIONS) as consumer:
+
+            async def read() -> bool:
+                batches = (await consumer.getmany(timeout_ms=200)).values()
+                for record in (record for records in batches for record in records):
+                    reject = json.loads(record.value)
+                    found[reject["partition"], reject["offset"]] = reject["reason"]
+                reached = {p: max((o for q, o in found if q == p), default=-1) for p in wanted}
+                return not batches and all(reached[p] >= wanted[p] for p in wanted)
+
+            await until(read, f"rejects up to {wanted}", 30)
+        return found
 
     async def check(self) -> "Tracked":
         """All that was published equals the fold of the log, row by row."""
@@ -143,7 +161,8 @@ class Floor:
             for unit, visits in fold.visits.items()
             for seq, visit in visits.items()
         }
-        assert tracked.visits() == expected
+        assert tracked.visits() == expected, "the visits differ from the fold"
+        assert await self.rejected() == self.refused, "the rejects differ from the fold"
         for fold in folds:
             books_of(fold)
         return tracked
@@ -186,7 +205,7 @@ def encoded(row: Any) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__struct_fields__}
 
 
-class producing:  # noqa: N801 — read as a verb
+class producing:
     """A started producer for a `async with`."""
 
     def __init__(self, broker: str) -> None:
@@ -200,7 +219,7 @@ class producing:  # noqa: N801 — read as a verb
         await self._producer.stop()
 
 
-class consuming:  # noqa: N801 — read as a verb
+class consuming:
     """A consumer of a whole topic from its beginning, for a `async with`."""
 
     def __init__(self, broker: str, topic: str, partitions: int) -> None:

@@ -18,6 +18,7 @@ from services import settings
 from services.track.app import serve
 from tests.faults.defences import take_away
 from tests.integration.store_process import at_points
+from tests.parts import until
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("folded", "outputs sent", "outputs acked", "changelog sent", "changelog acked", "frame acked")
@@ -35,21 +36,33 @@ class TrackProcesses:
             "FLOORSTREAM_SESSION_TIMEOUT_S": "6",
             "FLOORSTREAM_DATA_DIR": str(directory),
         }
+        self._directory = directory
         self.log_path = directory / "track.log"
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, instance: str = "0", **environment: str) -> subprocess.Popen[bytes]:
         """One more worker."""
+        ready = {"FLOORSTREAM_READY_FILE": str(self._directory / f"ready-{len(self._started)}")}
         with self.log_path.open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.track_process"],
-                env={**self._environment, "FLOORSTREAM_INSTANCE": instance, **environment},
+                env={**self._environment, "FLOORSTREAM_INSTANCE": instance, **ready, **environment},
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,
             )
         self._started.append(child)
         return child
+
+    async def takes_work(self, child: subprocess.Popen[bytes]) -> None:
+        """Wait until this worker has recovered its partitions."""
+        ready = self._directory / f"ready-{self._started.index(child)}"
+
+        async def touched() -> bool:
+            assert child.poll() is None, self.log[-2000:]
+            return ready.exists()
+
+        await until(touched, "the worker takes work")
 
     @property
     def log(self) -> str:
@@ -62,6 +75,16 @@ class TrackProcesses:
             if child.poll() is None:
                 child.kill()
                 child.wait()
+
+
+async def ended(child: subprocess.Popen[bytes], seconds: float = 60) -> int:
+    """Wait for a worker to end; its exit code, negative for a signal."""
+
+    async def gone() -> bool:
+        return child.poll() is not None
+
+    await until(gone, "the worker has ended", seconds)
+    return int(child.returncode)
 
 
 def main() -> int:
