@@ -15,7 +15,9 @@ from services.core.unit import Outcome, Phase, Status, Visit, flag_names
 from services.topology import MARKER_KEY
 from services.track.handler import Lane
 from tests import product
+from tests.reference.case import plant
 from tests.reference.generate import Scenario
+from tests.reference.instant import text
 
 Sent = tuple[bytes, bytes]
 """Key and value of a record of floor.partials."""
@@ -81,6 +83,22 @@ def count_visit(counts: Counts, visit: Visit, model: PlantModel) -> None:
     setattr(counts, phase, getattr(counts, phase) + 1)
     counts.quantity += visit.quantity
     counts.value += visit.quantity * model.unit_costs.get(visit.product or "", 0)
+
+
+def log_of(rnd: Random, units: int, newest_us: int) -> Scenario:
+    """Units on their way through four operations in the two hours before `newest_us`, some of them not to the end."""
+    operations = ["A", "B", "C", "测试"]
+    events = []
+    for unit in range(units):
+        at = newest_us - rnd.randrange(7_200_000_000)
+        for operation in operations[: rnd.randint(1, 4)]:
+            for action in ("arrive", "start", "finish", "depart")[: rnd.choice((2, 4, 4, 4))]:
+                event = {"event_id": f"{operation}{action}", "unit_id": f"U{unit}", "action": action}
+                events.append((at, event | {"operation_id": operation, "product_id": "P", "event_time": text(at)}))
+                at += rnd.randrange(600_000_000)
+    log = [event for at, event in sorted(events, key=lambda each: each[0]) if at <= newest_us]
+    model = plant(" ".join(operations), products={"P": " ".join(operations)})
+    return Scenario({1: model}, [{"model": 1}, *log])
 
 
 def partition_of(unit_id: str, partitions: int) -> int:

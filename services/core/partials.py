@@ -96,10 +96,8 @@ class OperationParts:
         return True
 
     def put_slot(self, partial: SlotPartial) -> bool:
-        """True where it is news. Raises ValueError for a slot of a width that no ring has."""
+        """True where it is news."""
         start, width = partial.slot.start_us, partial.slot.width_us
-        if width not in _REACH:
-            raise ValueError(f"slots are {', '.join(map(str, _REACH))} µs wide, not {width}")
         ring = self._rings.setdefault((partial.partition, width), {})
         known = ring.get(start)
         last = max(ring, default=start)
@@ -148,8 +146,10 @@ class Partials:
         """Take a partial in; returns the operations whose state it may have changed, none where it is no news.
 
         An operation never heard of before is among them even where what was said of it holds no longer: whoever still
-        shows numbers of an earlier generation must be told.
+        shows numbers of an earlier generation must be told. Raises ValueError for a slot that no ring has.
         """
+        if isinstance(partial, SlotPartial):
+            _require_place(partial.slot)
         touched = self._begin(partial.partition, partial.generation)
         if isinstance(partial, TotalsPartial):
             known = self.totals.get(partial.partition)
@@ -176,6 +176,14 @@ class Partials:
 
     def _holds(self, partial: Partial) -> bool:
         return partial.generation == self._generations.get(partial.partition)
+
+
+def _require_place(slot: Slot) -> None:
+    if slot.width_us not in _REACH or slot.start_us % slot.width_us:
+        widths = " or ".join(map(str, _REACH))
+        raise ValueError(
+            f"a slot is {widths} µs wide and begins at a multiple of it; {slot.width_us} µs at {slot.start_us} is none"
+        )
 
 
 def coverage(partials: Iterable[OperationPartial | TotalsPartial]) -> Coverage:
