@@ -52,7 +52,7 @@ EXIT_BROKEN = 70
 GC_THRESHOLDS = (100_000, 50, 1_000)
 """With the default ones collecting takes a quarter of the time: frames make many objects that die young."""
 QUEUED_FRAMES = 8
-SCHEME = "frames"
+SCHEME = "frame"
 
 
 class FrameTransport(driver.Transport):  # type: ignore[misc]

@@ -82,6 +82,7 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._positions: dict[TP, int] = {}
         self._turns: defaultdict[TP, int] = defaultdict(int)
+        self._fetch_turns: dict[TP, int] = {}
         self._ends: defaultdict[TP, deque[int]] = defaultdict(deque)
         self._holes: dict[TP, tuple[int, int]] = {}
         self._beginnings: set[TP] = set()
@@ -101,20 +102,22 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         if not wanted:
             await self.sleep(CLOSED_PAUSE_S)
             return {}
-        generation = self.app.consumer_generation_id
-        fetched = await super()._getmany(wanted, min(timeout, FETCH_TIMEOUT_S))
-        return fetched if generation == self.app.consumer_generation_id else {}
+        self._fetch_turns = dict(self._turns)
+        return await super()._getmany(wanted, min(timeout, FETCH_TIMEOUT_S))
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Frames that continue where their partition stands."""
-        turns = dict(self._turns)
         fetched, _ = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
+        turns, generation = self._fetch_turns, self.app.consumer_generation_id
         for found, records in (fetched or {}).items():
             tp = TP(*found)
             for frame in self._frames(tp, records, turns.get(tp, 0)):
                 position = self._positions.get(tp)
-                if position is None or frame.turn != self._turns[tp]:
+                if position is None:
+                    break
+                if frame.turn != self._turns[tp]:
+                    # Asked for before a seek, so perhaps fetched behind it: the client's position may have moved on.
+                    await self._thread.seek_all({tp: position})
                     break
                 if frame.start > position:
                     await self._read_again(tp, position, frame)
@@ -129,9 +132,7 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         settings = self.app.frame_settings
         if self._is_changelog_tp(tp):
             # A state batch must not be seen by halves, and what compaction removed is no hole.
-            frame = whole(tp.topic, tp.partition, fetched, turn)
-            frame.start = min(frame.start, self._positions.get(tp, frame.start))
-            return [frame]
+            return [whole(tp.topic, tp.partition, fetched, turn)]
         return cut(tp.topic, tp.partition, fetched, turn, settings.frame_records, settings.frame_bytes)
 
     def _deliver(self, tp: TP, frame: Frame, generation: int) -> ConsumerMessage:

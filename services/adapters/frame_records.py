@@ -43,13 +43,15 @@ class Frame:
 class Fetched(list[Any]):
     """The raw records of one fetch of one partition; `ranges` = [first, past the last] of what headers cover.
 
-    True even without records when it covers something, else aiokafka would pass over the covered range silently.
+    `fetched_from` is the offset that was asked for. True even without records when it covers something, else aiokafka
+    would pass over the covered range silently.
     """
 
-    __slots__ = ("ranges",)
+    __slots__ = ("fetched_from", "ranges")
 
-    def __init__(self, records: list[Any], ranges: list[list[int]]) -> None:
+    def __init__(self, records: list[Any], fetched_from: int, ranges: list[list[int]]) -> None:
         super().__init__(records)
+        self.fetched_from = fetched_from
         self.ranges = ranges
 
     def __bool__(self) -> bool:
@@ -116,7 +118,7 @@ class CoveringFetchResult(fetcher.FetchResult):  # type: ignore[misc]
         ranges = unread.batches.ranges
         if ranges:
             ranges[0][0] = max(ranges[0][0], unread.fetched_from)
-        return Fetched(records, ranges)
+        return Fetched(records, unread.fetched_from, ranges)
 
 
 fetcher.PartitionRecords = CoveringRecords
@@ -125,7 +127,7 @@ fetcher.FetchResult = CoveringFetchResult
 
 def whole(topic: str, partition: int, fetched: Fetched, turn: int) -> Frame:
     """One frame of everything; for compacted topics, where the offsets between batches may be gone."""
-    return Frame(topic, partition, fetched, fetched.ranges[0][0], fetched.ranges[-1][1] - 1, turn)
+    return Frame(topic, partition, fetched, fetched.fetched_from, fetched.ranges[-1][1] - 1, turn)
 
 
 def cut(topic: str, partition: int, fetched: Fetched, turn: int, most_records: int, most_bytes: int) -> Iterator[Frame]:
