@@ -6,7 +6,7 @@ A repeat is recognised by its event_id (made from the content where it is left o
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,8 @@ import httpx
 MOST_ITEMS = 500
 MOST_BYTES = 256 * 1024
 KEY_VARIABLE = "FLOORSTREAM_API_KEY"
-LINES = "application/x-ndjson"
+SOURCE_NAME = "X-Source"
+LINES = b"application/x-ndjson"
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -41,8 +42,9 @@ class Verdicts:
     results: list[dict[str, Any]] = field(default_factory=list)
 
 
-def access(key: str | None) -> dict[str, str]:
-    """The header of a key, `ID.SECRET`; nothing where there is none."""
+def access_from_environment() -> dict[str, str]:
+    """The header of the key in FLOORSTREAM_API_KEY, `ID.SECRET`; nothing where there is none."""
+    key = os.environ.get(KEY_VARIABLE)
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
@@ -57,7 +59,7 @@ class ScansClient:
             # A proxy of the environment knows nothing of this machine's loopback.
             trust_env=False,
             timeout=ANSWER_SECONDS,
-            headers={"X-Source": source, **access(os.environ.get(KEY_VARIABLE))},
+            headers={SOURCE_NAME: source, **access_from_environment()},
         )
 
     async def __aenter__(self) -> Self:
@@ -70,14 +72,20 @@ class ScansClient:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send(self, events: Sequence[bytes]) -> Verdicts:
-        """One request of at most MOST_ITEMS events and MOST_BYTES. Raises Refused or Unreachable."""
+    async def send(self, events: Sequence[bytes], source: str | None = None) -> Verdicts:
+        """One request of at most MOST_ITEMS events and MOST_BYTES. Raises Refused or Unreachable.
+
+        `source`: whose events these are, where that is not us.
+        """
+        headers = {b"Content-Type": LINES}
+        if source is not None:
+            headers[SOURCE_NAME.encode()] = source.encode()
         body = b"\n".join(events)  # lines, not a list: an item that is no JSON spoils only itself
         loop = asyncio.get_running_loop()
         deadline = None if self._patience is None else loop.time() + self._patience
         pause = FIRST_PAUSE_SECONDS
         while True:
-            answer, why = await self._post(body)
+            answer, why = await self._post(body, headers)
             if answer is not None and answer.status_code not in PASSING:
                 return _verdicts(answer)
             wait = max(pause, _retry_after(answer))
@@ -86,9 +94,9 @@ class ScansClient:
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _post(self, body: bytes) -> tuple[httpx.Response | None, str]:
+    async def _post(self, body: bytes, headers: Mapping[bytes, bytes]) -> tuple[httpx.Response | None, str]:
         try:
-            answer = await self._client.post("/v1/scans", content=body, headers={"Content-Type": LINES})
+            answer = await self._client.post("/v1/scans", content=body, headers=headers)
         except httpx.TransportError as error:
             return None, str(error) or type(error).__name__
         return answer, f"{answer.status_code} {said(answer)}"

@@ -33,9 +33,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--plant", metavar="FILE", type=Path, help="your plant model (floorstream plant new FILE); default: the example"
     )
     parser.add_argument("--broker", choices=tuple(BROKERS), default="embedded", help="default: embedded")
-    parser.add_argument(
-        "--fresh", action="store_true", help="remove what the data directory holds from earlier, and begin anew"
-    )
     add_stack_options(parser, f"where everything is kept; default {DEFAULT_DIR}")
     parser.set_defaults(func=run)
 
@@ -43,6 +40,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def add_stack_options(parser: argparse.ArgumentParser, data_dir_help: str) -> None:
     """The options of every command that runs the whole system."""
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help=data_dir_help)
+    parser.add_argument(
+        "--fresh", action="store_true", help="remove what the data directory holds from earlier, and begin anew"
+    )
     parser.add_argument(
         "--port", type=port_number, help=f"of board, ingest and reads; default {DEFAULT_PORT}, or the next free one"
     )
