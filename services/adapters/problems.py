@@ -111,7 +111,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         fallback = Kind(error.status_code, "http", *[HTTPStatus(error.status_code).phrase] * 2)
         kind = _BY_STATUS.get(error.status_code, fallback)
-        where = f"{request.method} {request.url.path}"
+        where = f"{request.method} {request.scope['path']}"
         problem = Problem(kind, where, where, headers=dict(error.headers or {}))
         return answer(problem, language(request))
 
@@ -123,7 +123,7 @@ def install(app: FastAPI) -> None:
         return answer(said, language(request))
 
     async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
         said = Problem(UNEXPECTED, "the log of this process says more", "详情见本进程日志")
         return answer(said, language(request))
 

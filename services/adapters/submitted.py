@@ -169,8 +169,8 @@ def _hangs_together(event: Submitted) -> bool:
     if event.event_time is None or event.unit_id is None:
         return False
     for time in (event.event_time, event.sent_time, event.device_time):
-        if type(time) is str and not time[:1].isdigit():  # perhaps a blank text, which is as good as none
-            return False
+        if type(time) is float or (type(time) is str and not time[:1].isdigit()):
+            return False  # digits to be kept exactly; perhaps a blank text, which is as good as none
     if action is None:
         if event.read_point_id is None:
             return False
@@ -205,7 +205,7 @@ def _some_time(value: object) -> int:
 
 
 def _time(value: Any) -> Time:
-    return value if isinstance(value, str) else str(value)
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _by_contract(raw: bytes) -> Submitted:

@@ -34,8 +34,9 @@ async def read_body(request: Request, most: int = MOST_BYTES) -> bytes:
 
 
 async def _raw_body(request: Request, most: int) -> bytes:
-    if int(request.headers.get("content-length") or 0) > most:
-        raise _too_large(most)
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:19]) > most:
+        raise _too_large(most)  # said before anything is read; what is read is counted all the same
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

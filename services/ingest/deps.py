@@ -65,9 +65,7 @@ def source(deps: Deps, request: Request) -> str:
 
 def _open_source(deps: Deps, request: Request) -> str:
     """Without keys only this machine may write, and no web page may make its browser do so."""
-    host = urlsplit(f"//{request.headers.get('host', '')}")
-    origin = request.headers.get("origin")
-    if not _is_ours(host.hostname, deps.host) or (origin is not None and urlsplit(origin).netloc != host.netloc):
+    if not _from_this_machine(request.headers.get("host", ""), request.headers.get("origin"), deps.host):
         raise Problem(
             FORBIDDEN,
             "no keys are configured, so only programs on this machine may write: set FLOORSTREAM_KEYS_FILE",
@@ -80,8 +78,13 @@ def _open_source(deps: Deps, request: Request) -> str:
         return OPEN_SOURCE
 
 
-def _is_ours(name: str | None, bound: str) -> bool:
-    return name is not None and (is_loopback(name) or name == bound)
+def _from_this_machine(host: str, origin: str | None, bound: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname
+        same = origin is None or urlsplit(origin).netloc == host
+    except ValueError:
+        return False
+    return same and name is not None and (is_loopback(name) or name == bound)
 
 
 def measured(metrics: Metrics) -> type[APIRoute]:

@@ -115,7 +115,8 @@ def take(wire: Wire, kind: Kind, items: Sequence[bytes], entrance: Entrance) -> 
 
 def _admit_scan(wire: Wire, raw: bytes, entrance: Entrance, headers: Any) -> Admitted:
     event = wire.read_scan(raw)
-    return event.event_id, [_scan_record(wire, event, entrance, headers)], ()
+    record = _scan_record(wire, event, entrance, headers)
+    return event.event_id, [record], ()
 
 
 def _scan_record(wire: Wire, event: EnteringEvent, entrance: Entrance, headers: Any) -> Outgoing:
