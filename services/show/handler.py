@@ -2,10 +2,11 @@
 
 A state replaces the one before it unless its coverage lies behind: then a worker wrote it that had lost its place.
 
-How old is a number? One worker writes a partition of floor.operations, and writes an operation again whenever
-something of it has changed. So everything in a partition is known to hold up to the newest `as_of_us` read from it:
-    confirmed = max(as_of_us of the state, newest as_of_us of its partition)
-Once that is further back than `stale_after_us`, the number is stale: whoever wrote it has gone quiet.
+How old is a number? An operation is written again whenever something of it has changed, and the plant's totals at
+least every 10 s, by workers who take over from each other. So what was read before is known to hold up to the newest
+`as_of_us` of its own partition of floor.operations, and up to that of the plant's totals: of those in its own partition
+where there are such, else of any. Once that is further back than `stale_after_us`, the number is stale: whoever writes
+it has gone quiet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ State = Mapping[str, Any]
 """An OperationState or PlantState of the contract, as JSON."""
 Document = dict[str, Any]
 
-STALE_AFTER_US = 15_000_000
+STALE_AFTER_US = 30_000_000
 OLDEST_LIVE = 5
 LIVE_WINDOW = ("departures", "throughput_per_h", "dwell_us")
 COUNTS = ("wip", "queued", "running", "finished", "held", "arrivals", "departures", "completed", "scrapped", "rework")
@@ -33,7 +34,8 @@ class Board:
         self.stale_after_us = stale_after_us
         self.model: PlantModel | None = None
         self.version = 0
-        self._confirmed: list[int | None] = [None] * partitions
+        self._newest: list[int | None] = [None] * partitions
+        self._totals: dict[int, int] = {}
         self._states: dict[str, tuple[int, State]] = {}
         self._plant: tuple[int, State] | None = None
         self._changed: set[str] = set()
@@ -54,6 +56,7 @@ class Board:
     def take_plant(self, partition: int, state: State) -> None:
         """The plant's totals from this partition."""
         self._confirm(partition, state)
+        self._totals[partition] = max(state["as_of_us"], self._totals.get(partition, 0))
         if self._plant is not None and is_behind(state["coverage"], self._plant[1]["coverage"]):
             return
         self._plant = (partition, state)
@@ -72,7 +75,8 @@ class Board:
         self._states = {op: kept for op, kept in self._states.items() if kept[0] != partition}
         if self._plant is not None and self._plant[0] == partition:
             self._plant = None
-        self._confirmed[partition] = None
+        self._newest[partition] = None
+        self._totals.pop(partition, None)
         self._reshape()
 
     def _reshape(self) -> None:
@@ -80,10 +84,16 @@ class Board:
         self.version += 1
 
     def _confirm(self, partition: int, state: State) -> None:
-        before = self._confirmed[partition]
-        if before is None or state["as_of_us"] > before:
-            self._confirmed[partition] = state["as_of_us"]
-            self.version += 1
+        self._newest[partition] = max(state["as_of_us"], self._newest[partition] or 0)
+        self.version += 1
+
+    def _confirmed(self) -> list[int | None]:
+        """Per partition up to when what was read from it is known to hold."""
+        anywhere = max(self._totals.values(), default=None)
+        return [
+            _latest(newest, None if partition in self._totals else anywhere)
+            for partition, newest in enumerate(self._newest)
+        ]
 
     def operations(self, now_us: int) -> Document:
         """Everything: plant, areas, work centers and all operations in the order of the plant file, zeros included."""
@@ -98,7 +108,7 @@ class Board:
         return {
             "now_us": now_us,
             "stale_after_us": self.stale_after_us,
-            "confirmed_us": self._confirmed,
+            "confirmed_us": self._confirmed(),
             "model_version": self.model.version if self.model else None,
             "site": document.get("site"),
             "areas": [_named(area) for area in document.get("areas", ())],
@@ -122,11 +132,11 @@ class Board:
 
     def heartbeat(self, now_us: int) -> Document:
         """That the stream lives, and up to when the numbers of each partition are known to hold."""
-        return {"now_us": now_us, "confirmed_us": self._confirmed}
+        return {"now_us": now_us, "confirmed_us": self._confirmed()}
 
     def age_us(self, now_us: int) -> int | None:
         """How far back the least recently confirmed partition is; None before there is anything."""
-        known = [confirmed for confirmed in self._confirmed if confirmed is not None]
+        known = [confirmed for confirmed in self._confirmed() if confirmed is not None]
         return max(0, now_us - min(known)) if known else None
 
     def _listed(self) -> list[Operation]:
@@ -155,8 +165,8 @@ class Board:
         kept = self._states.get(operation_id)
         if kept is not None:
             return kept
-        partition = partition_of(operation_id, len(self._confirmed))
-        return partition, nothing(operation_id, self._confirmed[partition])
+        partition = partition_of(operation_id, len(self._newest))
+        return partition, nothing(operation_id, self._newest[partition])
 
     def _plant_entry(self, now_us: int) -> Document | None:
         if self._plant is None:
@@ -165,7 +175,7 @@ class Board:
         return {"partition": partition, **self._age(partition, state["as_of_us"], now_us), "state": state}
 
     def _age(self, partition: int, as_of_us: int | None, now_us: int) -> Document:
-        confirmed = max((us for us in (as_of_us, self._confirmed[partition]) if us is not None), default=None)
+        confirmed = _latest(as_of_us, self._confirmed()[partition])
         age_us = None if confirmed is None else max(0, now_us - confirmed)
         return {
             "as_of_us": as_of_us,
@@ -197,6 +207,10 @@ def nothing(operation_id: str, as_of_us: int | None) -> State:
         "operation_id": operation_id, "as_of_us": as_of_us, **dict.fromkeys(COUNTS, 0), "quantity": "0", "value": "0",
         "oldest": [], "over_dwell_limit": None, "windows": {}, "coverage": {}, "newest_event_us": None,
     }  # fmt: skip
+
+
+def _latest(*instants: int | None) -> int | None:
+    return max((us for us in instants if us is not None), default=None)
 
 
 def _named(thing: Mapping[str, Any]) -> Document:

@@ -41,6 +41,28 @@ export function running(us) {
   return word("left_s", { s });
 }
 
+// A duration that is seen running in a column of such: 4:05, 1:04:05.
+export function stopwatch(us) {
+  const all = Math.max(0, Math.floor(us / SECOND));
+  if (all >= 86400) return running(us);
+  const [h, m, s] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+// An id that is too long, by its ends: ids of one kind differ at the end.
+export function ends(text, most) {
+  const letters = Array.from(text);
+  if (letters.length <= most) return text;
+  const last = Math.ceil((2 * most) / 3);
+  return [...letters.slice(0, most - 1 - last), "…", ...letters.slice(-last)].join("");
+}
+
+// The end of an id, where there is no room for more.
+export function tail(text, most) {
+  const letters = Array.from(text);
+  return letters.length <= most ? text : ["…", ...letters.slice(-most)].join("");
+}
+
 // A duration that is compared: one unit, two above an hour.
 export function short(us) {
   const seconds = us / SECOND;

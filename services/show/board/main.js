@@ -7,7 +7,7 @@ import { FloorView } from "/board/floor_view.js";
 import { useTimeZone } from "/board/format.js";
 import { Live } from "/board/live.js";
 import { PlantBar } from "/board/plant_bar.js";
-import { fit, isWall, showWall, switchWall } from "/board/wall.js";
+import { fit, isWall, keepFit, showWall, switchWall } from "/board/wall.js";
 import { language, loadWords, switchLanguage, word } from "/board/words.js";
 
 const page = document.documentElement;
@@ -64,6 +64,7 @@ async function begin() {
   setInterval(() => {
     bar.tick();
     if (floor.whole) view.tick();
+    keepFit();
   }, 1000);
   button("to-language").addEventListener("click", () => {
     switchLanguage();

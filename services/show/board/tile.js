@@ -1,11 +1,13 @@
 // One operation: its WIP against its limit, who is there, how fast it goes, who has been there longest.
 
 import { make, setAttribute, setText } from "/board/dom.js";
-import { count, quantity, rate, running, short, time } from "/board/format.js";
+import { count, ends, quantity, rate, running, short, stopwatch, tail, time } from "/board/format.js";
 import { named, word } from "/board/words.js";
 
 const PHASES = ["queued", "running", "finished", "held"];
 const OLDEST = 3;
+const ID_LENGTH = 12;
+const TAIL = 5;
 const SOON_US = 5 * 60e6;
 
 export class Tile {
@@ -27,31 +29,29 @@ export class Tile {
       make("header", {},
         make("h3", { id },
           make("button", { type: "button", class: "name", onclick: () => this.open(this.operation) },
-            part("title", "span"), part("code", "span"))),
+            part("title", "span"))),
         part("badge", "p")),
       make("div", { class: "counts" },
-        make("p", { class: "wip-line" },
-          make("span", { class: "unseen" }, `${word("terms.wip")} `), part("wip", "span", { class: "wip num" }), part("limit", "span", { class: "limit num" })),
-        make("dl", { class: "facts" },
-          ...this.#fact(part, "out", "out_1h"), ...this.#fact(part, "p50", "dwell_p50"), ...this.#fact(part, "p85", "dwell_p85"))),
+        make("div", {},
+          make("p", {}, make("span", { class: "unseen" }, `${word("terms.wip")} `), part("wip", "span", { class: "wip num" })),
+          part("limit", "p", { class: "limit num" })),
+        make("ul", { class: "phases", "aria-hidden": "true" },
+          ...PHASES.map((phase) => make("li", {},
+            make("span", { class: `swatch ${phase}` }), make("span", { class: "phase" }, word(`phases.${phase}`)), part(`n-${phase}`, "span", { class: "num" }))))),
       part("meter", "div", { role: "img" },
         part("fill", "div", {}, ...PHASES.map((phase) => part(`bar-${phase}`, "span", { class: `piece ${phase}` }))),
         part("mark", "span")),
-      make("ul", { class: "phases", "aria-hidden": "true" },
-        ...PHASES.map((phase) => make("li", {},
-          make("span", { class: `swatch ${phase}` }), make("span", { class: "phase" }, word(`phases.${phase}`)), part(`n-${phase}`, "span", { class: "num" })))),
+      make("dl", { class: "facts" }, ...[["out", "out_1h"], ["p50", "dwell_p50"], ["p85", "dwell_p85"]].map(([name, label]) =>
+        make("div", {}, make("dt", {}, word(label)), part(name, "dd", { class: "num" })))),
       make("div", { class: "longest" },
-        make("h4", {}, word("terms.oldest")),
+        make("p", { class: "heads" }, make("span", {}, word("terms.oldest")), make("span", {}, word("terms.age")), make("span", {}, word("until_p85"))),
         part("oldest", "ol", {}, ...Array.from({ length: OLDEST }, (_, at) => this.#stay(at)))),
-      make("footer", {}, part("age", "p", { class: "age num" }), part("pieces", "p", { class: "pieces num" })));
-  }
-
-  #fact(part, name, label) {
-    return [make("dt", {}, word(label)), part(name, "dd", { class: "num" })];
+      make("footer", {}, part("code", "p"), part("age", "p", { class: "age num" }), part("pieces", "p", { class: "pieces num" })));
   }
 
   #stay(at) {
-    const unit = make("button", { type: "button", class: "unit", onclick: () => this.open(this.operation, unit.textContent) });
+    const shown = () => this.operation.state.oldest[at];
+    const unit = make("button", { type: "button", class: "unit", onclick: () => shown() && this.open(this.operation, shown().unit_id) });
     const stay = { unit, lasts: make("span", { class: "lasts num" }), until: make("span", { class: "until num" }) };
     stay.row = make("li", {}, unit, stay.lasts, stay.until);
     (this.stays ||= [])[at] = stay;
@@ -132,19 +132,24 @@ export class Tile {
       setText(stay.unit, place === 0 ? word("nobody") : "");
       setText(stay.lasts, "");
       setText(stay.until, "");
+      setAttribute(stay.unit, "title", null);
+      setAttribute(stay.unit, "aria-label", null);
       setAttribute(stay.until, "data-level", null);
       return;
     }
-    setText(stay.unit, oldest.unit_id);
+    setText(stay.unit, onWall() ? tail(oldest.unit_id, TAIL) : ends(oldest.unit_id, ID_LENGTH));
     setAttribute(stay.unit, "title", oldest.unit_id);
-    setText(stay.lasts, running(now - oldest.arrived_us));
+    setAttribute(stay.unit, "aria-label", oldest.unit_id);
+    setText(stay.lasts, stopwatch(now - oldest.arrived_us));
     if (oldest.over_p85_in_us === null) {
-      setText(stay.until, word("p85_none"));
+      setText(stay.until, word("none"));
       setAttribute(stay.until, "data-level", null);
       return;
     }
     const left = this.operation.state.as_of_us + oldest.over_p85_in_us - now;
-    setText(stay.until, left < 0 ? `▲ ${word("p85_over", { time: short(-left) })}` : word("p85_in", { time: short(left) }));
+    setText(stay.until, left < 0 ? word("p85_over", { time: short(-left) }) : short(left));
     setAttribute(stay.until, "data-level", left < 0 ? "over" : left < SOON_US ? "soon" : null);
   }
 }
+
+const onWall = () => document.documentElement.hasAttribute("data-wall");

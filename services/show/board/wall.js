@@ -4,7 +4,8 @@ import { asked, kept } from "/board/dom.js";
 
 const SMALLEST = 7;
 const LARGEST = 40;
-const CLOSE_ENOUGH = 0.25;
+const STEP = 0.5;
+let fitted = null; // was the banner hidden then
 
 export function isWall() {
   if (asked.has("wall")) return asked.get("wall") !== "0";
@@ -24,26 +25,30 @@ export function switchWall() {
   showWall(wall);
 }
 
-// The largest size at which nothing has to be scrolled to, by halving.
+// The largest size at which nothing has to be scrolled to. Not by halving: lines break anew at every size, so a smaller
+// one may not fit where a larger one does.
 export function fit() {
   const page = document.documentElement;
-  if (!page.hasAttribute("data-wall")) {
-    page.style.fontSize = "";
-    return;
-  }
-  let [fits, overflows] = [SMALLEST, LARGEST];
-  while (overflows - fits > CLOSE_ENOUGH) {
-    const size = (fits + overflows) / 2;
+  page.style.fontSize = "";
+  fitted = document.getElementById("banner").hidden;
+  if (!page.hasAttribute("data-wall")) return;
+  for (let size = LARGEST; size >= SMALLEST; size -= STEP) {
     page.style.fontSize = `${size}px`;
-    if (isWhole()) fits = size;
-    else overflows = size;
+    if (isWhole()) return;
   }
-  page.style.fontSize = `${fits}px`;
+}
+
+// A number that has got longer, or a banner, may need room.
+export function keepFit() {
+  const page = document.documentElement;
+  const banner = document.getElementById("banner").hidden;
+  if (page.hasAttribute("data-wall") && (banner !== fitted || !isWhole())) fit();
 }
 
 function isWhole() {
   const floor = document.getElementById("floor");
   const inside = document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth;
-  return inside && floor.scrollHeight <= floor.clientHeight + 1 && floor.scrollWidth <= floor.clientWidth + 1
-    && [...floor.querySelectorAll(".tile")].every((tile) => tile.scrollHeight <= tile.clientHeight + 1);
+  const bottom = floor.getBoundingClientRect().bottom;
+  return inside && [...floor.children].every((center) => center.getBoundingClientRect().bottom < bottom)
+    && [...floor.querySelectorAll(".tile, .tiles, .counts, .facts, .longest")].every((box) => box.scrollHeight <= box.clientHeight + 1 && box.scrollWidth <= box.clientWidth + 1);
 }
