@@ -4,7 +4,7 @@ One `LogFold` is one partition (or one file): entries go in in log order, the ro
 stream does the same, frame by frame and with its memory bounded; this keeps everything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from services.core.equipment import PlantModel
@@ -54,20 +54,28 @@ def admit(event: Event, model: PlantModel | None, source: str, recorded: int | N
 
 @dataclass(slots=True)
 class Fate:
-    """What became of one event: `refusal` None means accepted or, with `duplicate`, known already."""
+    """What became of one event: `refusal` None means accepted or, with `duplicate`, known already.
+
+    `forwarded`: its unit belongs to another partition, where the record was written again; nothing came of this copy.
+    """
 
     unit_id: str | None
     scan: Scan | None
     refusal: BadScan | None = None
     duplicate: bool = False
+    forwarded: bool = False
 
 
 @dataclass(slots=True)
 class LogFold:
-    """One partition folded: `visits[unit][seq]` and each unit's history after the entries taken so far."""
+    """One partition folded: `visits[unit][seq]` and each unit's history after the entries taken so far.
+
+    `is_here` says whether a unit belongs to this partition; None (a file): every unit does.
+    """
 
     models: Mapping[int, PlantModel]
     version: int = 0
+    is_here: Callable[[str], bool] | None = None
     histories: dict[str, History] = field(default_factory=dict)
     visits: dict[str, dict[int, Visit]] = field(default_factory=dict)
 
@@ -75,13 +83,15 @@ class LogFold:
         """From here on this plant-model version holds; a lower one than that in force is ignored."""
         self.version = max(self.version, version)
 
-    def take(self, event: Event, source: str, recorded: int | None) -> Fate:
-        """Take one record in."""
+    def take(self, event: Event, source: str, recorded: int | None, forwarded_in: bool = False) -> Fate:
+        """Take one record in. `forwarded_in`: another partition sent it here, so here it stays."""
         try:
             unit_id, scan = admit(event, self.models.get(self.version), source, recorded)
         except BadScan as refusal:
             return Fate(None, None, refusal)
         history = self.histories.get(unit_id)
+        if history is None and not forwarded_in and self.is_here is not None and not self.is_here(unit_id):
+            return Fate(unit_id, scan, forwarded=True)
         verdict = history.accept(scan, self.models) if history else self._first(unit_id, scan)
         if verdict is Verdict.ACCEPTED:
             self._keep(unit_id)
