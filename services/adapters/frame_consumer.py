@@ -17,6 +17,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode import Service
 
 from services.adapters.frame_records import RAW, Fetched, Frame, cut, whole
 
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 FETCH_TIMEOUT_S = 0.2
 """How long a partition that opens may have to wait for the fetch of the others to give up."""
 CLOSED_PAUSE_S = 0.02
+WATCH_S = 5.0
+LOST_CHECKS = 6
+"""A new leader's high watermark may lag behind for a moment; a log that stays shorter than what we read is lost."""
+STALLED_CHECKS = 12
 
 
 class FrameConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -87,6 +92,7 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         self._holes: dict[TP, tuple[int, int]] = {}
         self._beginnings: set[TP] = set()
         self._dealt = -1
+        self._watched: dict[TP, tuple[int, int]] = {}
         super().__init__(*args, **kwargs)
         self._read_offset = _NoReadOffsets()
 
@@ -229,6 +235,39 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         self.close_partitions()
         self._dealt = self.app.rebalancing_count
         await super().on_partitions_assigned(assigned, generation_id)
+
+    @Service.task  # type: ignore[untyped-decorator]
+    async def _watch(self) -> None:
+        while not self.should_stop:
+            await self.sleep(WATCH_S)
+            self.check_progress()
+
+    def check_progress(self) -> None:
+        """End the worker where a log was lost, or where its records do not come although nothing is under way."""
+        assigned = self.assignment()
+        for tp, position in list(self._positions.items()):
+            end = self.highwater(tp) if tp in assigned else None
+            if end is None or self._is_changelog_tp(tp):
+                continue
+            seen, checks = self._watched.get(tp, (position, 0))
+            still = seen == position and end != position and not self._ends[tp] and self.flow_active
+            checks = checks + 1 if still else 0
+            self._watched[tp] = (position, checks)
+            if end < position and checks >= LOST_CHECKS:
+                self.app.broken(
+                    f"every source record is folded: the log of {tp.topic}/{tp.partition} ends at {end}, but offset "
+                    f"{position} is next: records were lost, or it is another log. Rebuild into a next generation"
+                )
+            if self._stable_end(tp, position, end) > position and checks >= STALLED_CHECKS:
+                self.app.broken(
+                    f"every source record is folded: {tp.topic}/{tp.partition} stands at {position} of {end} and "
+                    f"nothing has come for {checks * WATCH_S:.0f} s"
+                )
+
+    def _stable_end(self, tp: TP, position: int, end: int) -> int:
+        """Where an open transaction of somebody's ends what may be read; brokers without transactions do not say."""
+        stable: int | None = self._thread._ensure_consumer().last_stable_offset(TopicPartition(*tp))
+        return stable if stable is not None and stable >= position else end
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's livelock warnings read positions that are gone during a seek; ours is the metric of lag."""

@@ -80,6 +80,16 @@ class FrameFloor:
                 await producer.send(self.source, b"%d" % number, key=key, partition=partition)
                 self.sent.append((key, number, partition))
 
+    async def transact(self, sends: Iterable[tuple[bytes, int, bool]]) -> None:
+        """One transaction per record (key, number, whether it is committed), all to partition 0."""
+        async with AIOKafkaProducer(bootstrap_servers=self.broker, transactional_id=self.group) as producer:
+            for key, number, committed in sends:
+                await producer.begin_transaction()
+                await producer.send_and_wait(self.source, b"%d" % number, key=key, partition=0)
+                await (producer.commit_transaction() if committed else producer.abort_transaction())
+                if committed:
+                    self.sent.append((key, number, 0))
+
     async def append(self, topic: str, partition: int, records: Iterable[tuple[bytes, bytes]]) -> int:
         """Append records one by one as a stranger would; the offset of the last."""
         async with AIOKafkaProducer(bootstrap_servers=self.broker) as producer:
@@ -114,11 +124,16 @@ class FrameFloor:
         return state
 
     async def state(self) -> tuple[State, dict[int, int]]:
-        """Values and marks as the changelog has them now, without regard to epochs."""
+        """Values and marks as the changelog has them now; what a former owner wrote late does not count."""
         values: State = {}
         marks: dict[int, int] = {}
+        owners = dict.fromkeys(range(PARTITIONS), -1)
         for record in await self._records():
-            if record.key == MARK_KEY:
+            if record.key == EPOCH_KEY:
+                owners[record.partition] = record.offset
+            elif PREFIX.unpack_from(record.value)[0] < owners[record.partition]:
+                continue
+            elif record.key == MARK_KEY:
                 marks[record.partition] = json.loads(record.value[PREFIX.size :])["offset"]
             elif record.key[:1] != b"\x00":
                 values[record.key] = json.loads(record.value[PREFIX.size :])

@@ -100,6 +100,36 @@ async def test_what_a_former_owner_writes_after_the_takeover_is_found_by_reading
     await floor.until_said("late keys [b'late-unit']")
 
 
+@pytest.mark.slow
+async def test_a_worker_that_sleeps_past_its_session_changes_nothing_when_it_wakes(
+    floor: FrameFloor, broker_choice: str
+) -> None:
+    if broker_choice == "embedded":
+        pytest.skip("needs a real Kafka: --broker=apache")
+    await floor.produce(SCANS, seed=6)
+    sleeper = floor.start()
+    await floor.until_committed(1_000)
+    sleeper.send_signal(signal.SIGSTOP)
+    floor.start()
+    await floor.until_committed(SCANS)
+    sleeper.send_signal(signal.SIGCONT)
+    await floor.produce(SCANS, seed=7)
+    await floor.until_committed(2 * SCANS)
+    assert (await floor.state())[0] == floor.folded()
+
+
+@pytest.mark.slow
+async def test_transactions_of_a_producer_leave_no_hole_and_aborted_ones_nothing(
+    floor: FrameFloor, broker_choice: str
+) -> None:
+    if broker_choice == "embedded":
+        pytest.skip("needs a real Kafka: --broker=apache")
+    await floor.transact([(b"u1", 1, True), (b"u2", 5, False), (b"u1", 2, True), (b"u2", 3, True)])
+    floor.start()
+    await floor.until_committed(8)
+    assert (await floor.state())[0] == floor.folded()
+
+
 async def test_a_state_batch_that_does_not_follow_the_last_one_ends_with_seventy(floor: FrameFloor) -> None:
     await stopped_state(floor)
     (epoch,) = await floor.epochs(0)
