@@ -1,6 +1,5 @@
 """What the front door does not let in, or not now: sizes, nesting, a broker that is away, a plant not there yet."""
 
-import asyncio
 import gzip
 import json
 
@@ -10,6 +9,7 @@ from services.core.errors import Reason
 from services.ingest.body import MOST_BYTES, MOST_ITEMS
 from tests.fake_log import FakeLog
 from tests.ingest_floor import PLANT, event, memory_floor
+from tests.parts import until
 
 
 async def test_more_items_than_allowed_are_refused_naming_the_limit() -> None:
@@ -139,10 +139,11 @@ async def test_a_version_without_its_markers_is_completed_at_the_next_start() ->
         pass
     log.sent = [record for record in log.sent if record.topic == "floor.master"]
     async with memory_floor(log, plant=None) as floor:
-        for _ in range(1000):
-            if (await floor.client.get("/readyz")).status_code == 200:
-                break
-            await asyncio.sleep(0.01)
+
+        async def ready() -> bool:
+            return (await floor.client.get("/readyz")).status_code == 200
+
+        await until(ready, "version 1 is marked")
         assert [record.partition for record in await floor.records("floor.scans")] == [0, 1, 2, 3]
 
 
