@@ -175,6 +175,12 @@ def run(app: FrameApp) -> int:
     return EXIT_BROKEN
 
 
+def _require_cython() -> None:
+    if faust.streams._CStreamIterator is None:
+        # The pure-Python iterator acknowledges stale events after a rebalance.
+        raise RuntimeError("faust-streaming runs without its C extension: install its wheel and unset NO_CYTHON")
+
+
 def make_app(
     app_id: str,
     brokers: str,
@@ -197,9 +203,7 @@ def make_app(
     idempotent producer. `instance_id`: static group membership, for the embedded broker as well. `frames`: fields of
     FrameSettings.
     """
-    if faust.streams._CStreamIterator is None:
-        # The pure-Python iterator acknowledges stale events after a rebalance.
-        raise RuntimeError("faust-streaming runs without its C extension: install its wheel and unset NO_CYTHON")
+    _require_cython()
     app = FrameApp(
         app_id,
         broker=";".join(f"{SCHEME}://{broker.strip()}" for broker in brokers.split(",")),
@@ -208,7 +212,6 @@ def make_app(
         broker_rebalance_timeout=rebalance_timeout_s or max(30.0, session_timeout_s),
         broker_request_timeout=max(30.0, session_timeout_s),
         broker_commit_interval=commit_interval_s,
-        broker_max_poll_interval=300.0,
         consumer_max_fetch_size=fetch_bytes,
         consumer_group_instance_id=instance_id,
         topic_partitions=partitions,
@@ -222,6 +225,7 @@ def make_app(
 
 FIXED_SETTINGS: dict[str, Any] = {
     "processing_guarantee": "at_least_once",
+    "broker_max_poll_interval": 300.0,
     "consumer_auto_offset_reset": "earliest",
     "producer_acks": -1,
     "producer_request_timeout": 30.0,
