@@ -130,6 +130,8 @@ def _every_key_once_and_known(event: Submitted, raw: bytes) -> bool:
             if type(value) is str:
                 known += value.count(":")
             elif type(value) is list:
+                if not all(type(text) is str for text in value):
+                    return False
                 known += sum([text.count(":") for text in value])
     return known == raw.count(b":")
 

@@ -66,12 +66,13 @@ AMOUNTS = st.one_of(
     st.sampled_from(["1", "0", "-1", "1_0", " 1", "１", "1e2", "1E-7", "NaN", "Infinity", "", "+5", "0.1234567", "x"]),
     st.sampled_from([1, 0, -1, 1.5, 10**18, 1e300, True, [], 123456789012.123456]),
 )
+ANYTHING = st.one_of(IDS, TIMES, AMOUNTS, st.sampled_from([[1], ["a:b"], [[":"]], {"a": {"b": ":"}}, [{"x": 1}]]))
 FIELDS = {
     "event_id": IDS, "event_time": TIMES, "unit_id": IDS, "read_point_id": IDS, "operation_id": IDS,
     "action": st.sampled_from(["arrive", "start", "scrap", "adjust", "void", "hold", "", "ARRIVE", 1]),
     "quantity": AMOUNTS, "scrap_quantity": AMOUNTS, "quantity_delta": AMOUNTS, "order_id": IDS, "product_id": IDS,
     "work_unit_id": IDS, "operator_id": IDS, "parent_ids": st.one_of(st.lists(IDS, max_size=2), IDS), "voids": IDS,
-    "sent_time": TIMES, "device_time": TIMES, "source": IDS, "recorded_time": TIMES, "unknown": st.one_of(IDS, AMOUNTS),
+    "sent_time": TIMES, "device_time": TIMES, "source": ANYTHING, "recorded_time": ANYTHING, "unknown": st.one_of(IDS, AMOUNTS),
 }  # fmt: skip
 GOOD = {"event_id": "e1", "event_time": "2026-11-23T06:00:00Z", "unit_id": "U1", "action": "hold"}
 EVENTS = st.fixed_dictionaries({}, optional={**FIELDS}).map(lambda fields: {**GOOD, **fields})
