@@ -76,8 +76,8 @@ def _run(stack: Stack, supervisor: Supervisor, say: Callable[[str], None]) -> in
         kafka = settings.read({**os.environ, **environment}).kafka
     except settings.BadSetting as error:
         raise EmbeddedError(str(error)) from error
-    note_used(stack.data_dir, stack.broker)
     version = asyncio.run(prepare(kafka, database, stack.plant, replace=stack.plant_given))
+    note_used(stack.data_dir, stack.broker)  # not before: until the stages run the database knows nothing of the log
     port = choose_port(stack.port)
     address = f"http://{HOST}:{port}"
     if stack.port is None and port != DEFAULT_PORT:

@@ -1,5 +1,6 @@
 """The whole system as a user starts, tries and ends it: real broker, real database, every stage."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from services.embedded.instance import Instance, named
 from services.embedded.process import free_port
+from services.embedded.stack import DEFAULT_PORT, can_listen, choose_port
 from tests.integration.up_process import Running, run
 from tests.parts import ask
 
@@ -125,6 +127,13 @@ def test_a_given_port_that_is_taken_is_a_usage_error(tmp_path: Path) -> None:
         done = run(tmp_path, "up", "--data-dir", str(tmp_path / "data"), "--port", str(port))
     assert (done.returncode, f"port {port} is in use" in done.stderr) == (2, True)
     assert not (tmp_path / "data").exists()
+
+
+def test_the_default_port_moves_on_where_it_is_taken() -> None:
+    with contextlib.ExitStack() as stack:
+        if can_listen(DEFAULT_PORT):
+            stack.enter_context(socket.create_server(("127.0.0.1", DEFAULT_PORT)))
+        assert choose_port(None) > DEFAULT_PORT
 
 
 def test_a_plant_with_errors_is_refused_by_line(tmp_path: Path) -> None:
