@@ -10,6 +10,7 @@ compacted records) are covered when a batch header proved it; a hole that no hea
 """
 
 import asyncio
+import contextlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -188,6 +189,13 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         """Let go of a frame that nobody will process: it is neither acknowledged nor waited for."""
         self._unacked_messages.discard(message)
         message.acked = True
+        with contextlib.suppress(ValueError):
+            self._frame_ends[message.tp].remove(message.offset)
+
+    def committed_before(self, tp: TP) -> int | None:
+        """Where the group stood when this member got the partition; None if it never committed."""
+        committed: int | None = self._committed_offset[tp]
+        return committed
 
     def _forget_frames(self, tp: TP) -> None:
         self._frame_ends[tp].clear()

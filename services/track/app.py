@@ -78,6 +78,11 @@ class Track:
             await self._outputs.stop()
             await self._states.stop()
 
+    @property
+    def acknowledged(self) -> dict[int, int]:
+        """Partition → last source offset whose effects and state the broker has."""
+        return {partition: owned.acknowledged for partition, owned in self._owned.items()}
+
     async def _track(self, stream: Any) -> None:
         """The agent: every frame, in order, partition by partition."""
         async for event in stream.noack().events():
@@ -94,13 +99,18 @@ class Track:
         consumer = self._app.consumer
         tp = event.message.tp
         owned = await self._owner(frame.partition)
-        if owned is None or frame.serial < consumer.serial(tp):
+        if owned is None:
             consumer.drop(event.message)
             return
-        if owned.hole_before(frame):
+        stale = frame.serial < consumer.serial(tp)
+        if not owned.begins_with(frame, consumer.committed_before(tp)) and owned.hole_before(frame, stale):
             consumer.drop(event.message)
-            await consumer.rewind(tp, owned.lane.offset + 1)
+            if not stale:
+                log.warning("partition %d: at %d, got %d; reads again", tp.partition, owned.lane.offset, frame.start)
+                await consumer.rewind(tp, owned.lane.offset + 1)
             return
+        if frame.end <= owned.lane.offset:
+            owned.require_whole_log(frame, consumer.highwater(tp))
         for version in owned.lane.models_needed(frame.records):
             await self._plants.get(version)
         await owned.take(event, frame)

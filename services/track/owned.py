@@ -36,6 +36,7 @@ class Owned:
         """Nothing happens before recover()."""
         self.lane = lane
         self.last_written = -1
+        self.acknowledged = -1
         self._changelog = changelog
         self._producer = producer
         self._reached = reached
@@ -70,11 +71,29 @@ class Owned:
             return None
         return self._tail.exception()
 
-    def hole_before(self, frame: Frame) -> bool:
-        """Must the partition be read again because offsets are missing? Raises BrokenGuarantee in the end."""
+    def begins_with(self, frame: Frame, committed: int | None) -> bool:
+        """Is this the first frame of a system that finds a log whose head is gone already?"""
+        lane = self.lane
+        if lane.offset >= 0 or frame.start == 0 or not frame.whole:
+            return False
+        if committed:
+            raise BrokenGuarantee(
+                f"{frame.topic}/{frame.partition}: the group has committed offset {committed}, but there is no state: "
+                f"{topology.UNITS_CHANGELOG} was emptied. Rebuild into a next generation"
+            )
+        lane.offset = frame.start - 1
+        return True
+
+    def hole_before(self, frame: Frame, stale: bool) -> bool:
+        """Are offsets missing between the state and the frame? `stale`: it was fetched before the last rewind.
+
+        Raises BrokenGuarantee when reading again has not helped.
+        """
         if frame.whole and frame.start <= self.lane.offset + 1:
             self._rewinds = 0
             return False
+        if stale:
+            return True
         self._rewinds += 1
         if self._rewinds > REWINDS:
             raise BrokenGuarantee(
@@ -82,11 +101,15 @@ class Owned:
                 f"{frame.start} (to {frame.end}{'' if frame.whole else ', with holes'}) and no batch header explains "
                 "what is missing. Records were deleted, or this is another log: rebuild into a next generation"
             )
-        log.warning(
-            "partition %d: have %d, got %d..%d; reading again",
-            frame.partition, self.lane.offset, frame.start, frame.end,
-        )  # fmt: skip
         return True
+
+    def require_whole_log(self, frame: Frame, highwater: int | None) -> None:
+        """A log that ends before the state is another log: what it says would be passed over in silence."""
+        if highwater is not None and highwater <= self.lane.offset:
+            raise BrokenGuarantee(
+                f"{frame.topic}/{frame.partition} ends at offset {highwater}, but the state includes offset "
+                f"{self.lane.offset}: the log was lost or is another one. Rebuild into a next generation"
+            )
 
     async def take(self, event: Any, frame: Frame) -> None:
         """Fold the frame, send what it brings about, and leave the waiting to the tail."""
@@ -119,6 +142,7 @@ class Owned:
                 self._reached("outputs acked")
                 await self._write(effects)
                 self._reached("changelog acked")
+                self.acknowledged = effects.offset
             event.ack()
             self._reached("frame acked")
 

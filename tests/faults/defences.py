@@ -38,7 +38,7 @@ def _state_without_offset() -> None:
     """The state does not know which source offset it includes: a repeated frame is folded again."""
     recover = Lane.recover
     Lane.recover = lambda self, offset, epoch: recover(self, -1, epoch)  # type: ignore[method-assign]
-    owned.Owned.hole_before = lambda self, frame: False  # type: ignore[method-assign]
+    owned.Owned.hole_before = lambda self, frame, stale: False  # type: ignore[method-assign]
 
 
 def _epochs() -> None:
@@ -60,7 +60,7 @@ def _recovery() -> None:
         return changelog.Recovered(epoch)
 
     changelog.Changelog.recover = nothing  # type: ignore[method-assign]
-    owned.Owned.hole_before = lambda self, frame: False  # type: ignore[method-assign]
+    owned.Owned.hole_before = lambda self, frame, stale: False  # type: ignore[method-assign]
 
 
 DEFENCES: dict[str, Callable[[], None]] = {
