@@ -27,7 +27,7 @@ STALLED_S = 2.0
 
 @dataclass(slots=True)
 class _Reading:
-    position: int | None = None
+    position: int = 0
     hole: tuple[int, int] | None = None
     end: int | None = None
     watched: int = -1
@@ -53,16 +53,16 @@ class WholeTopic:
         consumer.drop(event.message)
         consumer._forget_frames(tp)  # or their ends would be kept for a commit that never comes
         reading = self._readings.get(frame.partition)
-        if reading is None or frame.serial < consumer.serial(tp):
+        if reading is None or frame.end < reading.position:
             return None
-        position = await self._position(tp, reading)
-        if self._readings.get(frame.partition) is not reading or frame.end < position:
-            return None
-        hole = (position, frame.start)
-        if frame.start > position and reading.hole != hole:
-            reading.hole = hole
-            await self._read_again(tp, reading, position)
-            return None
+        if frame.start > reading.position:
+            hole = (reading.position, frame.start)
+            if frame.serial < consumer.serial(tp):
+                return None  # fetched before the position was read again: it proves nothing
+            if reading.hole != hole:
+                reading.hole = hole
+                await consumer.rewind(tp, reading.position)
+                return None
         reading.position = frame.end + 1
         return frame
 
@@ -75,36 +75,23 @@ class WholeTopic:
         end = self._end(tp)
         if reading is None or end is None or self._app.rebalancing:
             return False
-        position = await self._position(tp, reading)
-        if end < position:
+        if end < reading.position:
             raise BrokenGuarantee(
-                f"{self._topic}/{partition} ends at {end}, but offset {position - 1} has been read: "
+                f"{self._topic}/{partition} ends at {end}, but offset {reading.position - 1} has been read: "
                 "the log was lost, or it is another broker (FLOORSTREAM_KAFKA)"
             )
         if reading.end is None:
-            reading.end, reading.moved_at = end, now_s
+            reading.end = end
         await self._watch(tp, reading, end, now_s)
-        return position >= reading.end
+        return reading.position >= reading.end
 
     async def _watch(self, tp: TP, reading: _Reading, end: int, now_s: float) -> None:
-        position = await self._position(tp, reading)
-        if position >= end or reading.watched != position:
-            reading.watched, reading.moved_at = position, now_s
+        if reading.position >= end or reading.watched != reading.position:
+            reading.watched, reading.moved_at = reading.position, now_s
         elif now_s - reading.moved_at > STALLED_S:
             reading.moved_at = now_s
-            log.warning("%s/%d: nothing comes from offset %d on, though it ends at %d", *tp, position, end)
-            await self._read_again(tp, reading, position)
-
-    async def _position(self, tp: TP, reading: _Reading) -> int:
-        if reading.position is None:
-            first = await self._app.consumer.earliest_offsets(tp)
-            if reading.position is None:
-                reading.position = int(first[tp])
-        return reading.position
-
-    async def _read_again(self, tp: TP, reading: _Reading, position: int) -> None:
-        if self._readings.get(tp.partition) is reading:
-            await self._app.consumer.rewind(tp, position)
+            log.warning("%s/%d: nothing comes from offset %d on, though it ends at %d", *tp, reading.position, end)
+            await self._app.consumer.rewind(tp, reading.position)
 
     def _end(self, tp: TP) -> int | None:
         """The high watermark of the newest fetch, None before the first."""

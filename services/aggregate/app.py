@@ -34,6 +34,8 @@ BATCH_BYTES = 800_000
 """Below the default max.message.bytes of a broker."""
 AT_ONCE = 50
 """States summed up before others get a turn on the event loop."""
+LONG_PAUSE = 0.5
+"""Of the session timeout: the last heartbeat may be a third of it older than the pause."""
 LATE_WRITER_SESSIONS = 2
 """After so many session timeouts a former owner has noticed."""
 
@@ -118,8 +120,8 @@ class Aggregate:
         last, quiet_until = loop.time(), 0.0
         while True:
             await asyncio.sleep(self._pace.interval_us / 1_000_000)
-            if loop.time() - last > self._session_s:
-                # Paused for so long we may have lost our partitions: the group gets time to tell us.
+            if loop.time() - last > self._session_s * LONG_PAUSE:
+                # We may have lost our partitions: the group gets time to tell us.
                 log.warning("not running for %.1f s: publishing waits for the group", loop.time() - last)
                 quiet_until = loop.time() + self._session_s
             last = loop.time()

@@ -60,9 +60,6 @@ class Consumer:
     def highwater(self, tp: TP) -> int | None:
         return self.end
 
-    async def earliest_offsets(self, tp: TP) -> dict[TP, int]:
-        return {tp: 0}
-
     async def rewind(self, tp: TP, offset: int) -> None:
         self.sought.append(offset)
 
@@ -125,6 +122,13 @@ async def test_what_was_fetched_before_it_was_read_again_does_not_count() -> Non
     late, later = consumer.fetch(20, 10), consumer.fetch(30, 10)
     assert [await topic.next_frame(late), await topic.next_frame(later)] == [None, None]
     assert consumer.sought == [0]
+
+
+async def test_what_was_fetched_before_it_was_read_again_counts_where_it_continues() -> None:
+    topic, _, consumer = reading(range(20), end=20)
+    event = consumer.fetch(0)
+    await consumer.rewind(HERE, 0)
+    assert await topic.next_frame(event) is event.value
 
 
 async def test_every_assignment_begins_at_the_beginning() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -115,3 +116,37 @@ async def test_another_worker_goes_on_with_the_same_numbers(
     first.wait()
     await told(workers, "takes work: partitions [0, 1]", 2)
     await equal(Expected(sent), shown)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_slept_past_its_session_shows_nothing_old(
+    broker_choice: str, workers: AggregateProcesses, producer: AIOKafkaProducer, shown: Shown
+) -> None:
+    if broker_choice == "embedded":  # it does not expire a stopped member
+        pytest.skip("needs a real Kafka: --broker=apache")
+    sent = partials(5)
+    first = workers.start("0")
+    await told(workers, "takes work: partitions [0, 1]", 1)
+    await feed(producer, sent[: len(sent) // 2])
+    first.send_signal(signal.SIGSTOP)
+    workers.start("1")
+    await told(workers, "takes work: partitions [0, 1]", 2)
+    await feed(producer, sent[len(sent) // 2 :])
+    expected = Expected(sent)
+    await equal(expected, shown)
+    first_seen = shown.plant()
+
+    async def sleeper_is_due() -> bool:
+        await shown.read()
+        return shown.plant() != first_seen
+
+    await until(sleeper_is_due, "the plant is published for its age alone, as the sleeper would have long ago")
+    first.send_signal(signal.SIGCONT)
+
+    async def has_partitions_again() -> bool:
+        await shown.read()
+        assert expected.differing(shown) == []
+        return "takes work: partitions [0]" in workers.log and "takes work: partitions [1]" in workers.log
+
+    await until(has_partitions_again, "both share the work again")
+    assert "publishing waits for the group" in workers.log
