@@ -2,9 +2,10 @@
 
 VENV := .venv
 LOCK := requirements/test.txt
+BENCH_VENV := .venv.bench
 ARGS :=
 
-.PHONY: help install demo test test-slow faults bench lint lock clean
+.PHONY: help install demo test test-slow faults bench bench-quick lint lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -27,9 +28,13 @@ faults: install ## long fault runs: kill, cut, pause, compare with the offline f
 	@if [ -f loadtest/faults.py ]; then exec $(VENV)/bin/python -m loadtest.faults $(ARGS); \
 	else echo "make faults: not built yet" >&2; exit 2; fi
 
-bench: install ## throughput and latency on this machine
-	@if [ -f loadtest/run.py ]; then exec $(VENV)/bin/python -m loadtest.run $(ARGS); \
-	else echo "make bench: not built yet" >&2; exit 2; fi
+bench: ## throughput of track beside bare loops on this machine, about 20 min
+	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt
+	@exec $(BENCH_VENV)/bin/python -m loadtest.run --size full $(ARGS)
+
+bench-quick: ## the same with a smaller load, 8 min at most
+	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt
+	@exec $(BENCH_VENV)/bin/python -m loadtest.run --size quick $(ARGS)
 
 lint: install ## ruff, mypy, import-linter
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
@@ -38,5 +43,5 @@ lock: install ## resolve the dependencies of pyproject.toml anew (needs the netw
 	@sh requirements/lock.sh $(VENV)
 
 clean: ## remove .venv and what tools left; data directories stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Resolve pyproject.toml into runtime.txt (what production runs) and test.txt (that, the embedded parts and the tests).
+# Resolve pyproject.toml into runtime.txt (what production runs), test.txt (that, the embedded parts and the tests) and
+# bench.txt (that, the embedded parts and what the benchmarks compare with).
 # Addresses of registries stay out of the files: they belong to whoever installs.
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,4 +13,5 @@ compile() {
         pyproject.toml requirements/build.in
 }
 compile --output-file requirements/runtime.txt
-compile --all-extras --constraint requirements/runtime.txt --output-file requirements/test.txt
+compile --extra embedded --extra test --constraint requirements/runtime.txt --output-file requirements/test.txt
+compile --extra embedded --extra bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
