@@ -199,9 +199,9 @@ class Transform(Message):
 
 def parse_event(data: bytes, read_time: ReadTime = instant_us) -> ScanEvent:
     """The event in a record of floor.scans; raises Malformed. `read_time` reads the source's way of writing time."""
-    return validated(ScanEvent, read_json(data), read_time)
+    return validated(ScanEvent, read_json(data, keys_once=False), read_time)
 
 
 def parse_line(data: bytes, read_time: ReadTime = instant_us) -> RecordedEvent:
     """The event in one line of an event file; raises Malformed."""
-    return validated(RecordedEvent, read_json(data), read_time)
+    return validated(RecordedEvent, read_json(data, keys_once=False), read_time)

@@ -2,7 +2,9 @@
 
 Fields nobody knows are ignored: a system that sends more than we read must not be refused, and a reader of an older
 version must be able to read a newer message. JSON itself is read strictly: UTF-8 without byte order mark, one object,
-no key twice, no NaN or Infinity, no half of a surrogate pair. Decimals are read from their digits, never as floats.
+no NaN or Infinity, no half of a surrogate pair, and no key twice (but for records of floor.scans and lines of event
+files, where looking for one would cost every scan: there the last one counts). Decimals are read from their digits,
+never as floats.
 """
 
 import base64
@@ -50,14 +52,17 @@ def validated(kind: type[Kind], value: object, read_time: ReadTime = instant_us)
         raise Malformed(*explain(error)) from error
 
 
-def read_json(data: bytes) -> dict[str, Any]:
-    """The JSON object in the bytes, numbers with a point as Decimal; raises Malformed."""
+def read_json(data: bytes, keys_once: bool = True) -> dict[str, Any]:
+    """The JSON object in the bytes, numbers with a point as Decimal; raises Malformed.
+
+    `keys_once` False: a key that is there twice is not refused, its last value counts.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 (byte {error.start})", f"不是 UTF-8 编码（第 {error.start} 字节）") from error
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_float=Decimal, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_once if keys_once else dict, parse_float=Decimal, parse_constant=_constant)
     except json.JSONDecodeError as error:
         raise Malformed(
             f"not JSON: {error.msg} at character {error.pos}", f"不是 JSON：第 {error.pos} 个字符处 {error.msg}"

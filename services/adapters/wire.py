@@ -3,6 +3,7 @@
 The contract itself is pydantic (schemas/); a contract test shows that both accept and refuse the same messages.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -12,13 +13,19 @@ import msgspec
 
 from services.core.errors import BadScan, Reason
 from services.core.history import History
+from services.core.instant import parse_instant
 from services.core.ledger import Counts, OperationLedger, Totals
+from services.core.resolve import OTHER_LIMIT
+from services.core.text import clean
 from services.core.unit import Outcome, Phase, Status, UnitState, Visit, flag_names
 from services.core.windows import Slot
 
 
 class EventMessage(msgspec.Struct, gc=False):
-    """An event as it stands in floor.scans; fields nobody knows are passed over."""
+    """An event as it stands in floor.scans; fields nobody knows are passed over.
+
+    `recorded_time` and `source` are the system's: on Kafka whatever stands there is ignored, see decode_line.
+    """
 
     event_id: str | None = None
     event_time: str | int | float | None = None
@@ -37,8 +44,8 @@ class EventMessage(msgspec.Struct, gc=False):
     voids: str | None = None
     sent_time: str | int | float | None = None
     device_time: str | int | float | None = None
-    recorded_time: str | int | float | None = None
-    source: str | None = None
+    recorded_time: Any = None
+    source: Any = None
 
 
 class Marker(msgspec.Struct, gc=False):
@@ -48,8 +55,17 @@ class Marker(msgspec.Struct, gc=False):
     barrier: str | None = None
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises for bytes that are not the message: no JSON, no UTF-8, nested without end."""
+
+_AMOUNTS = ("quantity", "scrap_quantity", "quantity_delta")
+_AMOUNT = re.compile(rb"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
+_amounts_as_text = re.compile(rb'quantity(?:_delta)?"\s*:\s*"([^"]*)"').findall
+_LONGEST_AMOUNT = 1000
+
 _decode_event = msgspec.json.Decoder(EventMessage).decode
 _decode_marker = msgspec.json.Decoder(Marker).decode
+_decode_any = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder(decimal_format="string").encode
 """Any message as JSON bytes."""
 
@@ -59,16 +75,60 @@ def decode_event(value: bytes | None) -> EventMessage:
     if value is None:
         raise BadScan(Reason.MALFORMED, "the record has no value", "记录内容为空")
     try:
-        return _decode_event(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
+        event = _decode_event(value)
+        if not value.isascii():
+            value.decode()  # the decoder does not look into what it passes over
+    except UNREADABLE as bad:
         raise BadScan(Reason.MALFORMED, f"not an event: {bad}", f"无法解析为事件:{bad}") from None
+    if event.quantity is not None or event.scrap_quantity is not None or event.quantity_delta is not None:
+        _check_amounts(value)
+    return event
+
+
+def decode_line(value: bytes) -> EventMessage:
+    """The event in a line of an event file; `source` is text and `recorded_time` int µs there. Raises BadScan."""
+    event = decode_event(value)
+    try:
+        if event.source is not None:
+            event.source = _source(event.source)
+        if event.recorded_time is not None:
+            event.recorded_time = parse_instant(str(event.recorded_time))
+    except ValueError as bad:
+        raise BadScan(Reason.MALFORMED, f"source or recorded_time: {bad}", f"source 或 recorded_time：{bad}") from None
+    return event
+
+
+def _source(value: object) -> str:
+    text = clean(value) if isinstance(value, str) else ""
+    if not 0 < len(text) <= OTHER_LIMIT:
+        raise ValueError(f"expected text of 1 to {OTHER_LIMIT} characters")
+    return text
+
+
+def _check_amounts(value: bytes) -> None:
+    """The decoder takes what Python's Decimal takes, blanks, underscores and all digits of Unicode; we do not."""
+    if b"\\" not in value and all(map(_is_amount, _amounts_as_text(value))):
+        return
+    document = _decode_any(value)  # what was found may stand in a field that nobody knows
+    for name in _AMOUNTS:
+        amount = document.get(name)
+        if isinstance(amount, str) and not _is_amount(amount.encode()):
+            raise BadScan(
+                Reason.MALFORMED,
+                f"{name} {amount[:40]!r}: expected a decimal such as 12 or 0.5",
+                f"{name} {amount[:40]!r}：应为十进制数，例如 12 或 0.5",
+            )
+
+
+def _is_amount(text: bytes) -> bool:
+    return len(text) <= _LONGEST_AMOUNT and _AMOUNT(text) is not None
 
 
 def decode_marker(value: bytes | None) -> Marker:
     """What a marker says; one that cannot be read says nothing."""
     try:
         return _decode_marker(value or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return Marker()
 
 

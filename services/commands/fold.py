@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from schemas.plant import PlantError, load_plant
-from services.adapters.wire import EventMessage, decode_event
+from services.adapters.wire import decode_line
 from services.commands.log_file import LogLine, read_lines
 from services.commands.plant_log import parse_columns
 from services.core.equipment import PlantModel
 from services.core.errors import BadScan
-from services.core.instant import parse_instant
 from services.core.log import LogFold
 from services.core.rows import files
 
@@ -73,18 +72,10 @@ def fold_lines(lines: Iterable[LogLine], model: PlantModel) -> tuple[LogFold, Co
     refused: Counter[str] = Counter()
     for line in lines:
         try:
-            event = decode_event(line.value)
-            refusal = fold.take(event, event.source or "kafka", _recorded(event)).refusal
+            event = decode_line(line.value)
+            refusal = fold.take(event, event.source or "kafka", event.recorded_time).refusal
         except BadScan as bad:
             refusal = bad
         if refusal is not None:
             refused[refusal.reason] += 1
     return fold, refused
-
-
-def _recorded(event: EventMessage) -> int | None:
-    """When the file says the event was recorded; a line that does not say is never clock_ahead."""
-    try:
-        return parse_instant(str(event.recorded_time)) if event.recorded_time is not None else None
-    except ValueError:
-        return None

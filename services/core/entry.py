@@ -31,6 +31,7 @@ class EnteringEvent(Protocol):
     order_id: str | None
     product_id: str | None
     work_unit_id: str | None
+    operator_id: str | None
     parent_ids: list[str] | None
     voids: str | None
     sent_time: Time | None

@@ -19,6 +19,10 @@ from services.core.text import clean
 LIMITS: Mapping[str, int] = {"event_id": 128, "voids": 128, "unit_id": 256}
 """Characters at most; every other text has `OTHER_LIMIT`."""
 OTHER_LIMIT = 256
+MOST_DIGITS = 18
+"""Of a decimal, up to 6 of them after the point."""
+MOST_SAID = 40
+"""Characters of a wrong value that a refusal repeats."""
 
 
 class Event(Protocol):
@@ -49,9 +53,13 @@ class Event(Protocol):
     @property
     def work_unit_id(self) -> str | None: ...
     @property
+    def operator_id(self) -> str | None: ...
+    @property
     def parent_ids(self) -> Sequence[str] | None: ...
     @property
     def voids(self) -> str | None: ...
+    @property
+    def sent_time(self) -> str | int | float | None: ...
     @property
     def device_time(self) -> str | int | float | None: ...
 
@@ -78,16 +86,27 @@ def resolve(event: Event, model: PlantModel, source: str, recorded: int | None) 
             f"event_time is {(time - recorded) / 1e6:.0f} s after it was recorded: set the clock of {source!r}",
             f"事件时间比接收时间晚 {(time - recorded) / 1e6:.0f} 秒:请校准来源 {source!r} 的时钟",
         )
-    operation, action, work_unit = _meaning(event, model)
+    read_point = None if event.read_point_id is None else _text("read_point_id", event.read_point_id)
+    named = None if event.operation_id is None else _text("operation_id", event.operation_id)
+    operation, action, work_unit = _meaning(event, read_point, named, model)
     scan = Scan(event_id, time, action, operation, model.version, 0, work_unit)
-    scan.product = _text("product_id", event.product_id)
+    if event.product_id is not None:
+        scan.product = _text("product_id", event.product_id)
     _numbers(event, scan)
+    voids = None if event.voids is None else _text("voids", event.voids)
     if action is Action.VOID:
-        scan.voids = _text("voids", event.voids)
-        if scan.voids is None:
+        if voids is None:
             raise _missing("voids")
-    device_time = _instant("device_time", event.device_time, clock, source)
-    scan.content = _content(event, scan, time if device_time is None else device_time)
+        scan.voids = voids
+    device_time = time if event.device_time is None else _instant("device_time", event.device_time, clock, source)
+    if event.sent_time is not None:
+        _instant("sent_time", event.sent_time, clock, source)
+    order, parents = _not_folded(event)
+    # Over what a repeat must repeat. The device's time, so that a retry whose clock was corrected is a repeat.
+    scan.content = crc32(
+        f"{read_point}\x1f{named}\x1f{event.action}\x1f{device_time}\x1f{scan.quantity}\x1f{scan.scrap_quantity}\x1f"
+        f"{scan.quantity_delta}\x1f{order}\x1f{scan.product}\x1f{parents}\x1f{voids}".encode()
+    )
     return unit_id, scan
 
 
@@ -115,9 +134,7 @@ def _text(field: str, value: str | None) -> str | None:
         ) from None
     limit = LIMITS.get(field, OTHER_LIMIT)
     if len(text) > limit:
-        raise BadScan(
-            Reason.MALFORMED, f"{field} is longer than {limit} characters", f"{field} 超过 {limit} 个字符"
-        )
+        raise BadScan(Reason.MALFORMED, f"{field} is longer than {limit} characters", f"{field} 超过 {limit} 个字符")
     return text or None
 
 
@@ -145,10 +162,11 @@ def _instant(field: str, value: str | int | float | None, clock: SourceClock, so
         ) from None
 
 
-def _meaning(event: Event, model: PlantModel) -> tuple[str | None, Action, str | None]:
+def _meaning(
+    event: Event, read_point_id: str | None, operation: str | None, model: PlantModel
+) -> tuple[str | None, Action, str | None]:
     """Operation, action and work unit: what is said explicitly wins over the read point's mapping."""
-    operation = _text("operation_id", event.operation_id)
-    work_unit = _text("work_unit_id", event.work_unit_id)
+    work_unit = None if event.work_unit_id is None else _text("work_unit_id", event.work_unit_id)
     action = None
     if event.action is not None:
         action = ACTIONS.get(event.action)
@@ -158,22 +176,19 @@ def _meaning(event: Event, model: PlantModel) -> tuple[str | None, Action, str |
                 f"action {event.action!r} is none of {', '.join(ACTIONS)}",
                 f"动作 {event.action!r} 不在以下之列:{'、'.join(ACTIONS)}",
             )
-    name = _text("read_point_id", event.read_point_id)
-    if name is not None:
-        read_point = model.read_points.get(name)
+    if read_point_id is not None:
+        read_point = model.read_points.get(read_point_id)
         if read_point is None:
             raise BadScan(
                 Reason.UNKNOWN_READ_POINT,
-                f"read point {name!r} is not in plant model version {model.version}: add it, then replay",
-                f"采集点 {name!r} 不在工厂模型第 {model.version} 版中:请先添加,再重放",
+                f"read point {read_point_id!r} is not in plant model version {model.version}: add it, then replay",
+                f"采集点 {read_point_id!r} 不在工厂模型第 {model.version} 版中:请先添加,再重放",
             )
         operation = operation or read_point.operation
         action = read_point.action if action is None else action
         work_unit = work_unit or read_point.work_unit
     if action is None:
-        raise BadScan(
-            Reason.MALFORMED, "neither read_point_id nor action is given", "read_point_id 与 action 均未给出"
-        )
+        raise BadScan(Reason.MALFORMED, "neither read_point_id nor action is given", "read_point_id 与 action 均未给出")
     return _operation(operation, action, model), action, work_unit
 
 
@@ -205,28 +220,57 @@ def _numbers(event: Event, scan: Scan) -> None:
         raise _missing("quantity_delta")
 
 
+def _not_folded(event: Event) -> tuple[str | None, str]:
+    """Order and parents, which only tell a repeat from a conflict; and that the operator is an id."""
+    if event.operator_id is not None:
+        _text("operator_id", event.operator_id)
+    order = None if event.order_id is None else _text("order_id", event.order_id)
+    if not event.parent_ids:
+        return order, ""
+    parents = []
+    for parent in event.parent_ids:
+        text = _text("parent_ids", parent)
+        if text is None:
+            raise BadScan(
+                Reason.MALFORMED, "parent_ids has an empty text: leave it out", "parent_ids 含有空文本：请去掉"
+            )
+        parents.append(text)
+    return order, "\x1e".join(parents)
+
+
 def _millionths(field: str, value: Decimal, least: int | None) -> int:
-    digits, exponent = value.normalize().as_tuple()[1:] if value.is_finite() else ((), -7)
-    if not isinstance(exponent, int) or exponent < -6 or max(len(digits), len(digits) + exponent) > 18:
-        raise BadScan(
-            Reason.MALFORMED,
-            f"{field} {value} has more than 18 digits or more than 6 after the point",
-            f"{field} {value} 超过 18 位数字或 6 位小数",
-        )
-    number = int(value.scaleb(6))
+    _, digits, exponent = value.as_tuple()
+    if isinstance(exponent, int) and -6 <= exponent <= 0 and len(digits) <= MOST_DIGITS:
+        number = int(value.scaleb(6))
+    else:
+        number = _long_millionths(field, value)
     if least is not None and number < least:
         least_text = "more than 0" if least else "0 or more"
         raise BadScan(
-            Reason.MALFORMED, f"{field} {value} must be {least_text}", f"{field} {value} 必须{'大于' if least else '不小于'} 0"
+            Reason.MALFORMED,
+            f"{field} {value} must be {least_text}",
+            f"{field} {value} 必须{'大于' if least else '不小于'} 0",
         )
     return number
 
 
-def _content(event: Event, scan: Scan, device_time: int) -> int:
-    """Over what a repeat must repeat. The device's time, so that a retry whose clock was corrected is a repeat."""
-    parents = event.parent_ids
-    return crc32(
-        f"{event.read_point_id}\x1f{event.operation_id}\x1f{event.action}\x1f{device_time}\x1f{scan.quantity}\x1f"
-        f"{scan.scrap_quantity}\x1f{scan.quantity_delta}\x1f{event.order_id}\x1f{scan.product}\x1f"
-        f"{'' if not parents else chr(30).join(parents)}\x1f{event.voids}".encode("utf-8", "surrogatepass")
+def _long_millionths(field: str, value: Decimal) -> int:
+    """As `_millionths` of a decimal however it is written: zeros at its end are no digits, nothing is rounded."""
+    sign, digits, exponent = value.as_tuple()
+    if isinstance(exponent, int):
+        end = len(digits)
+        while end and not digits[end - 1]:
+            end -= 1
+        exponent += len(digits) - end
+        if not end:
+            return 0
+        if exponent >= -6 and end + max(0, exponent) <= MOST_DIGITS:
+            number = int("".join(map(str, digits[:end]))) * int(10 ** (exponent + 6))
+            return -number if sign else number
+    text = str(value)
+    said = text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}…"
+    raise BadScan(
+        Reason.MALFORMED,
+        f"{field} {said} has more than {MOST_DIGITS} digits or more than 6 after the point",
+        f"{field} {said} 超过 {MOST_DIGITS} 位数字或 6 位小数",
     )

@@ -12,11 +12,10 @@ def clean(text: str) -> str:
     Raises ValueError for a control character inside (a GS within an element string carries meaning and is not
     ours to drop) and for a lone surrogate, which no file and no database can hold.
     """
-    if text.isascii():
-        if text.isprintable() and text[:1] != " " and text[-1:] != " ":
-            return text
-    else:
+    if not text.isascii():
         text = unicodedata.normalize("NFC", text)
+    if text.isprintable() and text[:1] != " " and text[-1:] != " ":
+        return text
     text = text.strip(_EDGES)
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs"):
