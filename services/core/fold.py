@@ -1,7 +1,8 @@
 """The rules of a unit's history: how each action changes where the unit is.
 
-A `Fold` is one pass over events in order. It knows what the pass may not ask the events for (the unit's product,
-whether it may be at several operations at once, the plant-model versions) and collects the visits it touched.
+A `Fold` is one pass over events in order. It knows what the pass may not ask the events for (the unit's product, the
+plant-model versions, and which of them says whether it may be at several operations at once) and collects the visits
+it touched.
 Events of one instant are put in order here, because that order depends on where the unit was just before.
 """
 
@@ -29,8 +30,8 @@ class Fold:
 
     state: UnitState
     models: Mapping[int, PlantModel]
+    first_model: int
     product: str | None
-    multiple: bool
     touched: dict[int, Visit] = field(default_factory=dict)
 
     def instant(self, scans: list[Scan]) -> None:
@@ -181,9 +182,11 @@ class Fold:
     def _open(self, scan: Scan, flags: int) -> Visit:
         state, operation, time = self.state, scan.operation, scan.time
         assert operation is not None
-        for visit in list(state.open):
-            if not self.multiple or (visit.phase == _FINISHED and not visit.held):
-                self._close(visit, time, _MOVED, _IMPLIED_DEPART | _implied_finish(visit))
+        if state.open:
+            multiple = self.models[self.first_model].is_multiple(self.product)
+            for visit in list(state.open):
+                if not multiple or (visit.phase == _FINISHED and not visit.held):
+                    self._close(visit, time, _MOVED, _IMPLIED_DEPART | _implied_finish(visit))
         if state.status in _GONE:
             flags |= 0 if state.status == 0 else int(Flag.REOPENED)
             state.entries += 1

@@ -6,6 +6,7 @@
 events, whatever the order and however often they came, as long as none comes from behind the edge.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -64,10 +65,9 @@ class History:
         time = scan.time
         if time <= self.edge:
             return Verdict.TOO_LATE
-        if self.count and kept.may_hold(self.kept, scan.event_id):
-            verdict = self._repeat(scan)
-            if verdict is not None:
-                return verdict
+        known = kept.content_of(self.kept, scan.event_id)
+        if known is not None:
+            return Verdict.DUPLICATE if known == scan.content else Verdict.CONFLICTING_DUPLICATE
         if not self.accepted:
             self.first_model = scan.model
             self.product = scan.product
@@ -103,20 +103,10 @@ class History:
                 self.before[visit.seq] = visit.copy()
 
     def _append(self, scan: Scan, models: Models) -> None:
-        fold = Fold(self.now, models, self.product, self._multiple(models), self.changed)  # type: ignore[arg-type]
-        fold.apply(scan)
+        Fold(self.now, models, self.first_model, self.product, self.changed).apply(scan)  # type: ignore[arg-type]
         self.kept += kept.pack(scan)
         self.newest = scan.time
         self.count += 1
-
-    def _multiple(self, models: Models) -> bool:
-        return models[self.first_model].is_multiple(self.product)
-
-    def _repeat(self, scan: Scan) -> Verdict | None:
-        for other in kept.unpack(self.kept):
-            if other.event_id == scan.event_id:
-                return Verdict.DUPLICATE if other.content == scan.content else Verdict.CONFLICTING_DUPLICATE
-        return None
 
     def _insert(self, scan: Scan, models: Models) -> bool:
         """Put a late event, a void or a first-named product in its place and fold again; False if there is no room."""
@@ -124,17 +114,28 @@ class History:
         limit = 4 * models[scan.model].tracking.history_events
         if sum(other.time == scan.time for other in events) >= limit:
             return False
-        old = self._visits(events, models)
-        events.append(scan)
-        events.sort(key=_time)
-        self.has_voids = self.has_voids or scan.action is Action.VOID
-        self.kept = kept.pack_all(events)
+        self.kept = kept.insert(self.kept, scan)
         self.count += 1
         self.newest = max(self.newest, scan.time)
-        self._refold(events, old, models)
+        if self.has_voids or scan.action is Action.VOID or scan.product is not None:
+            self._refold(events, scan, models)
+        else:
+            self._refold_from(events, scan, models)
         return True
 
-    def _refold(self, events: list[Scan], old: dict[int, Visit], models: Models) -> None:
+    def _refold_from(self, events: list[Scan], scan: Scan, models: Models) -> None:
+        """Fold again what does not lie before the event: it takes none of the others away and names no product."""
+        at = bisect_left(events, scan.time, key=_time)
+        later = events[at:]
+        state = self._fold(events[:at], models).state
+        old = self._fold(later, models, state.copy())
+        later.insert(bisect_right(later, scan.time, key=_time), scan)
+        self._become(self._fold(later, models, state), old.touched)
+
+    def _refold(self, events: list[Scan], scan: Scan, models: Models) -> None:
+        old = self._visits(events, models)
+        events.insert(bisect_right(events, scan.time, key=_time), scan)
+        self.has_voids = self.has_voids or scan.action is Action.VOID
         effective = _effective(events)
         self.product = self.head_product or _first_product(effective)
         self._become(self._fold(effective, models), old)
@@ -159,10 +160,11 @@ class History:
     def _visits(self, events: list[Scan], models: Models) -> dict[int, Visit]:
         if not events:
             return {}
-        return dict(self._fold(_effective(events), models).touched)
+        return self._fold(_effective(events), models).touched
 
-    def _fold(self, effective: Iterable[Scan], models: Models) -> Fold:
-        state = UnitState() if self.head is None else self.head.copy()
+    def _fold(self, effective: Iterable[Scan], models: Models, start: UnitState | None = None) -> Fold:
+        """A pass over these events from `start` on, which becomes its state, or from the head, which does not."""
+        state = start or (UnitState() if self.head is None else self.head.copy())
         fold = self._pass(state, models)
         fold.touched.update((visit.seq, visit) for visit in state.open)
         for _, instant in groupby(effective, key=_time):
@@ -173,7 +175,7 @@ class History:
         """A pass from this state on; the unit's product is that of its open visits too, whenever it was named."""
         for visit in state.open:
             visit.product = self.product
-        return Fold(state, models, self.product, self._multiple(models))
+        return Fold(state, models, self.first_model, self.product)
 
     def _absorb(self, models: Models) -> bool:
         """Make the oldest instant final; False when it is the newest, which is never absorbed."""

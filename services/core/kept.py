@@ -1,54 +1,39 @@
 """Kept events as packed bytes: what a unit remembers so that a late event can be put in its place.
 
-About 25 bytes and the ids per event, against some 700 as Python objects. In-order events append; only a late
-event, a void or a repeat makes us unpack. One record, little-endian:
+About 20 bytes and the ids per event, against some 700 as Python objects. In-order events append, a late one is
+spliced in, and a repeat is found without unpacking. Records lie in order of time; one of them, little-endian:
 
-    length u16 | action u8 | fields u8 | time i64 | model u32 | content u32 | id | then each field present
+    length u16 | action u8 | time i64 | model u32 | content u32 | texts
 
-A text is its length in bytes (u16) and its UTF-8; a quantity is the text of its millionths.
+The texts are UTF-8 and joined by U+001F, which cleaned text never holds; an absent one is empty, and what is absent
+at the end is left out. A quantity is the text of its millionths.
 """
 
-from collections.abc import Iterable
 from struct import Struct
 
 from services.core.scan import Action, Scan
 
-_HEAD = Struct("<HBBqII")
-_LENGTH = Struct("<H")
-_OPERATION, _WORK_UNIT, _PRODUCT, _VOIDS, _QUANTITY, _SCRAP, _DELTA = 1, 2, 4, 8, 16, 32, 64
+_HEAD = Struct("<HBqII")
+_SIZE = _HEAD.size
+_SEPARATOR = "\x1f"
+_SEPARATOR_BYTE = ord(_SEPARATOR)
 _ACTIONS = tuple(Action)
+_ABSENT = ("",) * 8
 
 
 def pack(scan: Scan) -> bytes:
     """One event as bytes."""
-    fields = 0
-    rest = _text(scan.event_id)
-    if scan.operation is not None:
-        fields |= _OPERATION
-        rest += _text(scan.operation)
-    if scan.work_unit is not None:
-        fields |= _WORK_UNIT
-        rest += _text(scan.work_unit)
-    if scan.product is not None:
-        fields |= _PRODUCT
-        rest += _text(scan.product)
-    if scan.voids is not None:
-        fields |= _VOIDS
-        rest += _text(scan.voids)
-    if scan.quantity is not None:
-        fields |= _QUANTITY
-        rest += _text(str(scan.quantity))
-    if scan.scrap_quantity is not None:
-        fields |= _SCRAP
-        rest += _text(str(scan.scrap_quantity))
-    if scan.quantity_delta is not None:
-        fields |= _DELTA
-        rest += _text(str(scan.quantity_delta))
-    return _HEAD.pack(_HEAD.size + len(rest), scan.action, fields, scan.time, scan.model, scan.content) + rest
+    text = f"{scan.event_id}\x1f{scan.operation or ''}\x1f{scan.work_unit or ''}\x1f{scan.product or ''}"
+    if not (scan.voids is scan.quantity is scan.scrap_quantity is scan.quantity_delta is None):
+        amounts = (scan.quantity, scan.scrap_quantity, scan.quantity_delta)
+        rare = (scan.voids or "", *("" if amount is None else str(amount) for amount in amounts))
+        text = _SEPARATOR.join((text, *rare))
+    texts = text.rstrip(_SEPARATOR).encode()
+    return _HEAD.pack(_SIZE + len(texts), scan.action, scan.time, scan.model, scan.content) + texts
 
 
 def unpack(kept: bytes) -> list[Scan]:
-    """All events, in the order they were appended."""
+    """All events, in order of time."""
     scans = []
     at, end = 0, len(kept)
     while at < end:
@@ -57,60 +42,57 @@ def unpack(kept: bytes) -> list[Scan]:
     return scans
 
 
-def pack_all(scans: Iterable[Scan]) -> bytes:
-    """Many events as bytes."""
-    return b"".join(map(pack, scans))
+def insert(kept: bytes, scan: Scan) -> bytes:
+    """One more event in its place: behind those of its own instant."""
+    at, end = 0, len(kept)
+    while at < end:
+        length, _, time, _, _ = _HEAD.unpack_from(kept, at)
+        if time > scan.time:
+            break
+        at += length
+    return kept[:at] + pack(scan) + kept[at:]
 
 
 def first_time(kept: bytes) -> int:
     """The time of the first event kept; `kept` must not be empty."""
-    time: int = _HEAD.unpack_from(kept)[3]
+    time: int = _HEAD.unpack_from(kept)[2]
     return time
 
 
-def may_hold(kept: bytes, event_id: str) -> bool:
-    """False only when no event of this id is kept: one search in bytes instead of unpacking everything."""
-    return _text(event_id) in kept
-
-
-def _text(text: str) -> bytes:
-    data = text.encode()
-    return _LENGTH.pack(len(data)) + data
-
-
-def _unpack_one(kept: bytes, start: int) -> tuple[Scan, int]:
-    length, action, fields, time, model, content = _HEAD.unpack_from(kept, start)
-    at = start + _HEAD.size
-
-    def text() -> str:
-        nonlocal at
-        begin = at + 2
-        at = begin + _LENGTH.unpack_from(kept, at)[0]
-        return kept[begin:at].decode()
-
-    scan = Scan(text(), time, _ACTIONS[action], None, model, content)
-    if fields & _OPERATION:
-        scan.operation = text()
-    if fields & _WORK_UNIT:
-        scan.work_unit = text()
-    if fields & _PRODUCT:
-        scan.product = text()
-    if fields & _VOIDS:
-        scan.voids = text()
-    if fields & _QUANTITY:
-        scan.quantity = int(text())
-    if fields & _SCRAP:
-        scan.scrap_quantity = int(text())
-    if fields & _DELTA:
-        scan.quantity_delta = int(text())
-    return scan, start + length
+def content_of(kept: bytes, event_id: str) -> int | None:
+    """The content of the event kept under this id, None where there is none. Most often one search in bytes."""
+    wanted = event_id.encode()
+    if wanted not in kept:
+        return None
+    at, end = 0, len(kept)
+    while at < end:
+        length, _, _, _, content = _HEAD.unpack_from(kept, at)
+        begin = at + _SIZE
+        behind, at = begin + len(wanted), at + length
+        if kept.startswith(wanted, begin) and (behind == at or kept[behind] == _SEPARATOR_BYTE):
+            found: int = content
+            return found
+    return None
 
 
 def take_first_instant(kept: bytes) -> tuple[list[Scan], bytes]:
     """The events of the oldest instant, and the rest still packed."""
     scan, at = _unpack_one(kept, 0)
     scans = [scan]
-    while at < len(kept) and _HEAD.unpack_from(kept, at)[3] == scan.time:
+    while at < len(kept) and _HEAD.unpack_from(kept, at)[2] == scan.time:
         another, at = _unpack_one(kept, at)
         scans.append(another)
     return scans, kept[at:]
+
+
+def _unpack_one(kept: bytes, start: int) -> tuple[Scan, int]:
+    length, action, time, model, content = _HEAD.unpack_from(kept, start)
+    end = start + length
+    texts = kept[start + _SIZE : end].decode().split(_SEPARATOR)
+    event_id, operation, work_unit, product, voids, quantity, scrap, delta = (*texts, *_ABSENT[len(texts) :])
+    scan = Scan(
+        event_id, time, _ACTIONS[action], operation or None, model, content, work_unit or None, product or None,
+        voids or None, int(quantity) if quantity else None, int(scrap) if scrap else None,
+        int(delta) if delta else None,
+    )  # fmt: skip
+    return scan, end
