@@ -62,7 +62,9 @@ def read_json(data: bytes, keys_once: bool = True) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 (byte {error.start})", f"不是 UTF-8 编码（第 {error.start} 字节）") from error
     try:
-        value = json.loads(text, object_pairs_hook=_once if keys_once else dict, parse_float=Decimal, parse_constant=_constant)
+        value = json.loads(
+            text, object_pairs_hook=_once if keys_once else dict, parse_float=Decimal, parse_constant=_constant
+        )
     except json.JSONDecodeError as error:
         raise Malformed(
             f"not JSON: {error.msg} at character {error.pos}", f"不是 JSON：第 {error.pos} 个字符处 {error.msg}"

@@ -8,7 +8,6 @@ coordinates of what was refused. Nothing is asked of the broker but what stood a
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -29,12 +28,12 @@ from services.adapters.verify_read import (
     stored_visits,
     strangers,
 )
-from services.commands.options import add_instance_option, seconds
+from services.commands.options import seconds
+from services.commands.stored import add_where_options, meant
 from services.core.differences import Coordinates, Differences, Refusals, UnitRows, VisitRows, refusal_name
 from services.core.equipment import PlantModel
 from services.core.errors import BrokenGuarantee, NotYet
 from services.core.rows import books_of
-from services.embedded.instance import InstanceNotFound, find_instance
 
 LOOK_AGAIN_SECONDS = 0.5
 
@@ -60,8 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Fold the stored raw records anew and compare the rows of the database with it. Runs while "
         "events flow. Exit code 0: equal; 1: not equal, with the differing rows named.",
     )
-    parser.add_argument("--database", metavar="URL", default=None, help="this database, whatever runs")
-    add_instance_option(parser)
+    add_where_options(parser)
     parser.add_argument(
         "--wait", metavar="TIME", type=seconds, default=30.0,
         help="at most so long for what is on its way into the database (default 30s)",
@@ -71,16 +69,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print. Exit code 0 equal, 1 not equal or nothing to compare, 2 no database named."""
-    try:
-        dsn, broker = _where(arguments)
-    except InstanceNotFound as error:
-        print(error, file=sys.stderr)
-        return 2
-    if not dsn:
-        print("no database named: set FLOORSTREAM_DATABASE_URL or give --database URL", file=sys.stderr)
+    where = meant(arguments)
+    if where is None:
         return 2
     try:
-        report = asyncio.run(verify(dsn, broker, arguments.wait))
+        report = asyncio.run(verify(where.database, where.broker, arguments.wait))
     except asyncpg.UndefinedTableError as error:
         print(f"this database has no floorstream tables ({error}): run `floorstream migrate`", file=sys.stderr)
         return 1
@@ -88,14 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"not verified: {error}", file=sys.stderr)
         return 1
     return tell(report)
-
-
-def _where(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Database and broker; the broker of a database given by URL is the one of the environment, if any."""
-    if arguments.database:
-        return arguments.database, os.environ.get("FLOORSTREAM_KAFKA", "")
-    instance = find_instance(arguments.instance, os.environ)
-    return instance.database, instance.broker
 
 
 def tell(report: Report) -> int:

@@ -27,10 +27,13 @@ _STATUSES = tuple(status.name.lower() for status in Status)
 def visit_line(unit_id: str, visit: Visit) -> VisitLine:
     """A visit as a line of visits.csv."""
     closed = visit.departed is not None
-    durations = (visit.dwell, visit.queue, visit.process, visit.wait, visit.hold) if closed else (None,) * 5
+    dwell, queue, process, wait, hold = (
+        (visit.dwell, visit.queue, visit.process, visit.wait, visit.hold) if closed else (None,) * 5
+    )
     return VisitLine(
         unit_id, visit.seq, visit.operation, visit.arrived, visit.started, visit.finished, visit.departed,
-        _OUTCOMES[visit.outcome], flag_names(visit.flags), visit.repeats, visit.runs, *durations,
+        _OUTCOMES[visit.outcome], flag_names(visit.flags), visit.repeats, visit.runs,
+        dwell, queue, process, wait, hold,
         visit.visit_id, visit.work_unit, visit.product, visit.quantity, visit.position,
     )  # fmt: skip
 
