@@ -103,13 +103,20 @@ def plant(as_of_us: int = T0, wip: int = 0, **changed: Any) -> dict[str, Any]:
     """A PlantState."""
     units = {"entered": 9, "completed": 4, "scrapped": 1, "in_process": 3, "in_transit": 1}
     coverage = {"0": [1, as_of_us - T0]}
-    return {"as_of_us": as_of_us, "units": units, "wip": wip, "coverage": coverage, "newest_event_us": as_of_us, **changed}
+    return {
+        "as_of_us": as_of_us,
+        "units": units,
+        "wip": wip,
+        "coverage": coverage,
+        "newest_event_us": as_of_us,
+        **changed,
+    }
 
 
 def window(departures: int = 8, p50: int = 5 * MINUTE, p85: int = 9 * MINUTE, hours: float = 1) -> dict[str, Any]:
     """A window of an OperationState."""
     percentiles = {"p50": p50, "p85": p85, "p95": round(p85 * 1.4)}
-    durations = {name: percentiles for name in ("dwell_us", "queue_us", "process_us")}
+    durations = dict.fromkeys(("dwell_us", "queue_us", "process_us"), percentiles)
     return {"departures": departures, "throughput_per_h": departures / hours, **durations}
 
 

@@ -179,6 +179,9 @@ class OperationsFeed:
                     log.warning("no broker at %s (%s); trying again", self._settings.brokers, error)
                 waiting = True
                 await asyncio.sleep(START_PAUSE_SECONDS)
+            except BaseException:
+                await consumer.stop()
+                raise
             else:
                 return consumer
 

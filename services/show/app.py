@@ -95,12 +95,15 @@ async def run(deps: ShowDeps) -> None:
         works.append(deps.master.run())
     tasks = [asyncio.create_task(work) for work in works]
     try:
-        await asyncio.gather(*tasks)
+        # Not gather: it would hand a cancellation on, and the one below would break into what they end with.
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in ended:
+            task.result()
     finally:
         deps.close_live()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks)
 
 
 async def _follow_model(deps: ShowDeps) -> None:

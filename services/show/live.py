@@ -8,6 +8,7 @@ begins with a snapshot again, as everybody does.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -117,19 +118,19 @@ class Live:
 
     async def run(self) -> None:
         """Send what changes, for ever."""
-        loop = asyncio.get_running_loop()
-        heartbeat_at = loop.time() + self._heartbeat
+        clock = asyncio.get_running_loop().time
+        heartbeat_at = clock() + self._heartbeat
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(heartbeat_at):
                     await self._changed.wait()
-            except TimeoutError:
+            if clock() >= heartbeat_at:
                 self._send(message("heartbeat", self._encode(self._board.heartbeat(self._clock.now_us()))))
-                heartbeat_at = loop.time() + self._heartbeat
-                continue
-            self._changed.clear()
-            self._send(self._changes())
-            await asyncio.sleep(self._pace)
+                heartbeat_at = clock() + self._heartbeat
+            if self._changed.is_set():
+                self._changed.clear()
+                self._send(self._changes())
+                await asyncio.sleep(self._pace)
 
     def _changes(self) -> bytes:
         changes: Document | None = self._board.changes(self._clock.now_us())

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 DEADLINE_SECONDS = 30.0
 POLL_SECONDS = 0.1
 LONGEST_MESSAGE = 64 << 20
+AS_3_AND_4 = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3])
+os.dup2(read, 3), os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Runs a program with two of its descriptors as 3 and 4; a shell knows none above 9."""
 
 
 def executable() -> str | None:
@@ -40,14 +48,22 @@ class Page:
 
     async def listen(self) -> None:
         """Take what the browser says, for as long as it lives."""
-        while True:
-            message = json.loads((await self._reader.readuntil(b"\0"))[:-1])
+        while message := json.loads(await self._next() or b"null"):
             if "id" in message:
                 self._waiting.pop(message["id"]).set_result(message)
             elif message["method"] == "Runtime.exceptionThrown":
                 self.complaints.append(str(message["params"]["exceptionDetails"]))
             elif message["method"] == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
                 self.complaints.append(str(message["params"]["entry"]))
+        for answer in self._waiting.values():
+            answer.set_exception(ConnectionError("the browser has ended"))
+
+    async def _next(self) -> bytes:
+        """A message; nothing once the browser has ended."""
+        try:
+            return (await self._reader.readuntil(b"\0"))[:-1]
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return b""
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the protocol and its result."""
@@ -107,7 +123,7 @@ class Page:
     async def picture(self, path: Path, *, whole: bool = False) -> None:
         """Save what can be seen as a PNG; `whole` with what has to be scrolled to."""
         shot = await self.call("Page.captureScreenshot", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(shot["data"]))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(shot["data"]))
 
 
 @contextlib.asynccontextmanager
@@ -117,7 +133,7 @@ async def browser(profile: Path) -> AsyncIterator[Page]:
     assert path is not None
     (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
     process = await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", path, "--headless", "--no-sandbox",
+        sys.executable, "-c", AS_3_AND_4, str(theirs_in), str(theirs_out), path, "--headless", "--no-sandbox",
         "--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run", "--disable-gpu",
         "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en-US",
         pass_fds=(theirs_in, theirs_out), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
@@ -130,10 +146,10 @@ async def browser(profile: Path) -> AsyncIterator[Page]:
         await page.begin()
         yield page
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
-        await asyncio.wait([listening], timeout=DEADLINE_SECONDS)
-        listening.exception()
+        await listening
 
 
 async def _page(ours_in: int, ours_out: int) -> tuple[Page, asyncio.Task[None]]:

@@ -1,6 +1,6 @@
 """A floor of several lines whose states change as real ones do, for the board to be looked at.
 
-    python -m tests.browser.floor [PORT]     serves the board over it
+python -m tests.browser.floor [PORT]     serves the board over it
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import uvicorn
 from services.adapters.clock import SystemClock
 from services.core.identity import partition_of
 from services.show.app import ShowDeps, create_app, run
-from tests.show_floor import MINUTE, PARTITIONS, SECOND, deps, document, give, operation, plant, window
+from tests.show_floor import MINUTE, PARTITIONS, deps, document, give, operation, plant, window
 
 LINES: list[tuple[str, str, str, list[tuple[str, str, str, int | None, int | None, int]]]] = [
     ("SMT", "L1", "一号线", [
@@ -60,7 +60,8 @@ class LivingFloor:
 
     def __post_init__(self) -> None:
         for operation_id, wip in self.operations():
-            share = {"running": min(wip, self.rng.randint(1, 6)), "held": self.rng.choice([0, 0, 1, 2]) if wip > 9 else 0}
+            held = self.rng.choice([0, 0, 1, 2]) if wip > 9 else 0
+            share = {"running": min(wip, self.rng.randint(1, 6)), "held": held}
             rest = wip - sum(share.values())
             finished = rest // self.rng.randint(3, 6)
             self.phases[operation_id] = {"queued": rest - finished, "running": share["running"], "finished": finished,
@@ -81,13 +82,12 @@ class LivingFloor:
 
     def document(self) -> dict[str, Any]:
         """The plant model."""
-        found = document(
-            {
-                op_id: {"name": {"en": en, "zh": zh}, "area": area, "work_center": center, "wip_limit": limit, "wip_min": low}
-                for area, center, _, operations in LINES
-                for op_id, en, zh, limit, low, _ in operations
-            }
-        )
+        operations = {}
+        for area, center, _, steps in LINES:
+            for operation_id, en, zh, limit, low, _ in steps:
+                place = {"area": area, "work_center": center, "wip_limit": limit, "wip_min": low}
+                operations[operation_id] = {"name": {"en": en, "zh": zh}, **place}
+        found = document(operations)
         found["areas"] = [{"id": area, "name": {"en": en, "zh": zh}} for area, (en, zh) in AREAS.items()]
         found["work_centers"] = [
             {"id": center, "name": {"en": CENTERS[center], "zh": zh}, "area": area} for area, center, zh, _ in LINES
@@ -108,8 +108,8 @@ class LivingFloor:
             "1h": window(out, dwell, p85),
             "8h": window(out * 7, dwell, p85, 8),
         }
-        coverage = {"0": [1, self.moves]}
-        return operation(operation_id, now, **self.phases[operation_id], oldest=oldest, windows=windows, coverage=coverage)
+        more = {"oldest": oldest, "windows": windows, "coverage": {"0": [1, self.moves]}}
+        return operation(operation_id, now, **self.phases[operation_id], **more)
 
     def plant(self) -> dict[str, Any]:
         """The PlantState now."""

@@ -77,6 +77,14 @@ export function short(us) {
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 const DAY = { month: "short", day: "numeric" };
 
+// The same where there is room for one number only.
+export function brief(us) {
+  const minutes = Math.round(us / SECOND / 60);
+  if (us < 59.5 * SECOND) return short(us);
+  if (minutes < 100) return word("short_m", { m: minutes });
+  return minutes < 2880 ? word("short_h", { h: Math.round(minutes / 60) }) : word("short_d", { d: Math.round(minutes / 1440) });
+}
+
 // A time of day; of another day with its date.
 export function time(us, nowUs = us) {
   const [then, now] = [new Date(us / 1000), new Date(nowUs / 1000)];

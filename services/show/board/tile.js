@@ -1,7 +1,7 @@
 // One operation: its WIP against its limit, who is there, how fast it goes, who has been there longest.
 
 import { make, setAttribute, setText } from "/board/dom.js";
-import { count, ends, quantity, rate, running, short, stopwatch, tail, time } from "/board/format.js";
+import { brief, count, ends, quantity, rate, running, short, stopwatch, tail, time } from "/board/format.js";
 import { named, word } from "/board/words.js";
 
 const PHASES = ["queued", "running", "finished", "held"];
@@ -147,7 +147,7 @@ export class Tile {
       return;
     }
     const left = this.operation.state.as_of_us + oldest.over_p85_in_us - now;
-    setText(stay.until, left < 0 ? word("p85_over", { time: short(-left) }) : short(left));
+    setText(stay.until, left < 0 ? word("p85_over", { time: brief(-left) }) : brief(left));
     setAttribute(stay.until, "data-level", left < 0 ? "over" : left < SOON_US ? "soon" : null);
   }
 }
