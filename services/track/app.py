@@ -13,6 +13,7 @@ from typing import Any
 
 import uvloop
 from aiokafka.errors import KafkaError
+from faust.types import TP
 
 from services import topology
 from services.adapters import track_wire
@@ -27,6 +28,7 @@ from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
 from services.track.handler import Lane
 from services.track.owned import Owned, Reached
+from services.track.progress import Judgement, Progress
 from services.track.publisher import Publisher
 
 log = logging.getLogger("floorstream.track")
@@ -34,6 +36,7 @@ log = logging.getLogger("floorstream.track")
 OUTPUT_BYTES = 1 << 20
 CHANGELOG_BYTES = 8 * (1 << 20) * 8 // 10
 READ_BACK_SESSIONS = 2
+WATCH_S = 0.2
 
 
 class Track:
@@ -49,6 +52,7 @@ class Track:
         self._states = BatchProducer(kafka, "floor-track-state", clock, CHANGELOG_BYTES)
         self._changelog = Changelog(kafka, topology.UNITS_CHANGELOG, self._states)
         self._plants = PlantModels(kafka.brokers)
+        self._progress = Progress()
         self._owned: dict[int, Owned] = {}
         self._recovering: dict[int, asyncio.Task[Owned]] = {}
         self._publisher = Publisher(self._owned, self._outputs, kafka.operation_partitions)
@@ -117,7 +121,11 @@ class Track:
 
     async def _owner(self, partition: int) -> Owned | None:
         recovering = self._recovering.get(partition)
-        return None if recovering is None else await asyncio.shield(recovering)
+        if recovering is None:
+            return None
+        # Not awaited itself: a recovery that is called off must not call off the agent.
+        await asyncio.wait([recovering])
+        return None if recovering.cancelled() else recovering.result()
 
     async def _take_over(self, sender: Any, assigned: Any, **_: Any) -> None:
         """Partitions came: recover them beside each other; their first frames wait for it."""
@@ -135,12 +143,15 @@ class Track:
             )  # fmt: skip
             owned = Owned(lane, self._changelog, self._outputs, self._reached)
             await owned.recover()
+            session = self._settings.kafka.session_timeout_s
+            owned.read_back_at = asyncio.get_running_loop().time() + READ_BACK_SESSIONS * session
             if lane.version:
                 await self._plants.get(lane.version)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             end_process(error)
+        self._progress.forget(partition)
         self._owned[partition] = owned
         if len(self._owned) == len(self._recovering):
             log.info("takes work: partitions %s", sorted(self._owned))
@@ -164,22 +175,30 @@ class Track:
                 await owned.close()
 
     async def _watch(self) -> None:
-        """Notice at once what ended the acknowledging of a partition; read back what zombies may have written."""
-        checked: dict[int, int] = {}
-        begun: dict[int, float] = {}
+        """Notice at once what ended the acknowledging of a partition, and one that stands still."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(WATCH_S)
             for partition, owned in list(self._owned.items()):
                 error = owned.failed()
                 if error is not None:
                     raise error
-                epoch = owned.lane.epoch
-                if checked.get(partition) != epoch:
-                    checked[partition], begun[partition] = epoch, loop.time()
-                elif loop.time() - begun[partition] > READ_BACK_SESSIONS * self._settings.kafka.session_timeout_s:
-                    begun[partition] = float("inf")
+                await self._keep_moving(partition, owned, loop.time())
+                if loop.time() > owned.read_back_at:
+                    owned.read_back_at = float("inf")
                     await self._read_back(partition, owned)
+
+    async def _keep_moving(self, partition: int, owned: Owned, now: float) -> None:
+        tp = TP(topology.SCANS.name, partition)
+        offset = owned.lane.offset
+        judgement = self._progress.judge(partition, offset, self._app.consumer.highwater(tp), now)
+        if judgement is Judgement.READ_AGAIN:
+            log.warning("partition %d: records wait after offset %d and none come; reads again", partition, offset)
+            await self._app.consumer.rewind(tp, offset + 1)
+        elif judgement is Judgement.STUCK:
+            raise NotYet(
+                f"partition {partition} stands at offset {offset} although records wait; a new process may help"
+            )
 
     async def _read_back(self, partition: int, owned: Owned) -> None:
         keys = await self._changelog.read_back(partition, owned.lane.epoch, owned.last_written)

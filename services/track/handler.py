@@ -331,4 +331,3 @@ def _slot_key(key: SlotKey) -> bytes:
 
 def _slot(ledger: Ledger, key: SlotKey) -> Slot:
     return ledger.slot(key) or Slot(key[2], key[1])
-

@@ -36,6 +36,7 @@ class Owned:
         """Nothing happens before recover()."""
         self.lane = lane
         self.last_written = -1
+        self.read_back_at = float("inf")
         self.acknowledged = -1
         self._changelog = changelog
         self._producer = producer
@@ -54,9 +55,7 @@ class Owned:
         self._stale = found.stale - {MARK_KEY}
         self.last_written = epoch
         self._tail = asyncio.create_task(self._finish_frames())
-        log.info(
-            "partition %d: epoch %d, state at offset %d with %d keys", partition, epoch, found.offset, len(table)
-        )
+        log.info("partition %d: epoch %d, state at offset %d with %d keys", partition, epoch, found.offset, len(table))
 
     async def close(self) -> None:
         """Give the partition up; what is under way is somebody else's to repeat."""

@@ -59,5 +59,3 @@ class Publisher:
 
     def _of(self, operation: str) -> int:
         return partition_of(operation, self._partitions)
-
-

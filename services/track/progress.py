@@ -1,0 +1,51 @@
+"""Is a partition getting on? Records that wait while nothing happens were lost on their way to us, or we are stuck.
+
+Liveness by progress, not by process: a consumer can be a member in good health and deliver nothing.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+READ_AGAIN_S = 3.0
+"""Frames that were fetched and then cleared in a rebalance come again only if somebody asks for them."""
+GIVE_UP_S = 60.0
+"""A new process joins the group anew, which has always helped."""
+
+
+class Judgement(Enum):
+    """What to do about a partition."""
+
+    FINE = auto()
+    READ_AGAIN = auto()
+    STUCK = auto()
+
+
+@dataclass(slots=True)
+class _Standing:
+    offset: int
+    since: float
+    asked: float
+
+
+class Progress:
+    """Watches every owned partition; `now` in seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._standing: dict[int, _Standing] = {}
+
+    def judge(self, partition: int, offset: int, highwater: int | None, now: float) -> Judgement:
+        """`offset`: last one folded. `highwater`: the next the broker will give out, as its last fetch answer said."""
+        standing = self._standing.get(partition)
+        if standing is None or standing.offset != offset or highwater is None or highwater <= offset + 1:
+            self._standing[partition] = _Standing(offset, now, now)
+            return Judgement.FINE
+        if now - standing.since > GIVE_UP_S:
+            return Judgement.STUCK
+        if now - standing.asked > READ_AGAIN_S:
+            standing.asked = now
+            return Judgement.READ_AGAIN
+        return Judgement.FINE
+
+    def forget(self, partition: int) -> None:
+        """The partition has gone, or has just come."""
+        self._standing.pop(partition, None)
