@@ -6,18 +6,24 @@ import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas.plant import load_plant
 from services.adapters.kafka_holes import records_in
+from services.adapters.raw_fold import raw_origin
+from services.adapters.sink_wire import scan_row
+from services.adapters.timescale_read import RawRecord, headers_of
+from services.adapters.timescale_write import COLUMNS
 from services.cli import parser
 from services.commands.verify import run, verify
 from services.core.differences import MOST_NAMED
 from services.core.errors import NotYet
+from services.track.handler import origin
 from tests import product
 from tests.faults.scans import PLANT, Floor, events
 from tests.parts import SCAN_PARTITIONS, ask, until
 from tests.reference.generate import Scenario, beyond_bounds
-from tests.stored_floor import REJECTS, SCANS, StoredFloor
+from tests.stored_floor import REJECTS, SCANS, Record, StoredFloor
 
 TABLES = ("raw_scans", "visits", "units", "rejects", "sink_positions", "plant_models")
 FIRST_CLOSED = (
@@ -231,6 +237,26 @@ async def test_any_log_is_equal(scenario: Scenario, database: str) -> None:
     floor.track()
     await floor.store(database)
     assert await differences(database) == []
+
+
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(["source", "recorded", "first", "other"]),
+        st.sampled_from(
+            [b"mes", b"", b"\xff", b"a\x00b", b"1795400000000000", b"0", b"-1", b"2:17", b"2:", b"x:y", b"2"]
+        ),
+    ),
+    max_size=4,
+)
+
+
+@given(HEADERS)
+def test_a_stored_record_came_from_where_the_stream_saw_it_come_from(headers: list[tuple[str, bytes]]) -> None:
+    record = Record(SCANS, 0, 0, b"U", b"{}", headers)
+    row = dict(zip(COLUMNS["raw_scans"], scan_row(record, 1), strict=True))
+    stored = RawRecord(0, 0, row["recorded"], row["source"], b"U", b"{}", headers_of(row["headers"]), False, False)
+    seen, read = origin(record), raw_origin(stored)
+    assert (read.source, read.recorded, read.first) == (seen.source, seen.recorded, seen.first)
 
 
 async def test_the_log_tells_a_lost_record_from_none(fresh_broker: str) -> None:
