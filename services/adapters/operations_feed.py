@@ -2,6 +2,9 @@
 
     start ─► assign every partition ─► from the beginning of each ─► follow, over outages of the broker too
 
+Beside that it asks how far floor.scans has come, so that the board can tell whether everything is counted. ListOffsets,
+which the embedded broker answers by a few records too low, is good enough for that.
+
 A log that begins anew (the topic was made again, or a broker that keeps nothing was started again) is read from its
 new beginning, and the board forgets what it knew from the old one.
 """
@@ -15,8 +18,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.ports import Clock
 from services.settings import KafkaSettings
-from services.topology import OPERATIONS, PLANT_KEY
+from services.topology import OPERATIONS, PLANT_KEY, SCANS
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ RETRY_BACKOFF_MS = 200
 START_PAUSE_SECONDS = 0.5
 STOP_SECONDS = 3.0
 METADATA_MS = 30_000
+ENDS_SECONDS = 2.0
 
 
 class Percentiles(msgspec.Struct, gc=False):
@@ -106,6 +111,7 @@ class Board(Protocol):
 
     def take_operation(self, partition: int, state: Mapping[str, Any]) -> None: ...
     def take_plant(self, partition: int, state: Mapping[str, Any]) -> None: ...
+    def take_ends(self, ends: Mapping[int, int], now_us: int) -> None: ...
     def forget(self, partition: int) -> None: ...
 
 
@@ -129,10 +135,11 @@ def deliver(board: Board, partition: int, key: bytes | None, value: bytes | None
 class OperationsFeed:
     """Keeps a board up to date; `caught_up` once everything has been read that was there at some moment."""
 
-    def __init__(self, settings: KafkaSettings, board: Board, changed: Callable[[], None]) -> None:
+    def __init__(self, settings: KafkaSettings, board: Board, clock: Clock, changed: Callable[[], None]) -> None:
         """Connects in run(). `changed` is called after every batch of records."""
         self._settings = settings
         self._board = board
+        self._clock = clock
         self._changed = changed
         self._positions = {TopicPartition(OPERATIONS.name, p): 0 for p in range(settings.operation_partitions)}
         self._at_end: set[TopicPartition] = set()
@@ -145,10 +152,14 @@ class OperationsFeed:
     async def run(self) -> None:
         """Follow until cancelled."""
         consumer = await self._connect()
+        asking = asyncio.create_task(self._ask_ends(consumer))
         try:
-            while True:
+            while not asking.done():
                 await self._read(consumer)
+            asking.result()
         finally:
+            asking.cancel()
+            await asyncio.wait([asking])
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await consumer.stop()
@@ -184,6 +195,17 @@ class OperationsFeed:
                 raise
             else:
                 return consumer
+
+    async def _ask_ends(self, consumer: Any) -> None:
+        scans = [TopicPartition(SCANS.name, p) for p in range(self._settings.scan_partitions)]
+        while True:
+            try:
+                async with asyncio.timeout(ENDS_SECONDS):
+                    ends = await consumer.end_offsets(scans)
+                self._board.take_ends({tp.partition: end for tp, end in ends.items()}, self._clock.now_us())
+            except (KafkaError, TimeoutError) as error:
+                log.debug("the broker does not say where %s ends: %s", SCANS.name, error)
+            await asyncio.sleep(ENDS_SECONDS)
 
     async def _read(self, consumer: Any) -> None:
         try:

@@ -77,7 +77,7 @@ async def wire(settings: StageSettings, metrics: Metrics, master: PlantMaster | 
     clock = SystemClock()
     board = Board(settings.kafka.operation_partitions)
     live = Live(board, clock, encode)
-    feed = OperationsFeed(settings.kafka, board, live.changed)
+    feed = OperationsFeed(settings.kafka, board, clock, live.changed)
     followed = master or plant_master.follow(settings.kafka.brokers)
     async with contextlib.AsyncExitStack() as stack:
         rows = None

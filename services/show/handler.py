@@ -5,8 +5,8 @@ A state replaces the one before it unless its coverage lies behind: then a worke
 How old is a number? An operation is written again whenever something of it has changed, and the plant's totals at
 least every 10 s, by workers who take over from each other. So what was read before is known to hold up to the newest
 `as_of_us` of its own partition of floor.operations, and up to that of the plant's totals: of those in its own partition
-where there are such, else of any. Once that is further back than `stale_after_us`, the number is stale: whoever writes
-it has gone quiet.
+where there are such, else of any; but not beyond what is counted of the log of scans (lag.py). Once that is further
+back than `stale_after_us`, the number is stale: whoever writes it, or counts scans for it, has gone quiet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from typing import Any
 
 from services.core.equipment import Operation, PlantModel
 from services.core.identity import partition_of
+from services.show.lag import ScanLog
 
 State = Mapping[str, Any]
 """An OperationState or PlantState of the contract, as JSON."""
@@ -36,6 +37,7 @@ class Board:
         self.version = 0
         self._newest: list[int | None] = [None] * partitions
         self._totals: dict[int, int] = {}
+        self._scans = ScanLog()
         self._states: dict[str, tuple[int, State]] = {}
         self._plant: tuple[int, State] | None = None
         self._changed: set[str] = set()
@@ -63,6 +65,10 @@ class Board:
         self._plant_changed = True
         self.version += 1
 
+    def take_ends(self, ends: Mapping[int, int], now_us: int) -> None:
+        """How far the partitions of floor.scans have come."""
+        self._scans.note(ends, now_us)
+
     def take_model(self, model: PlantModel) -> None:
         """A version of the plant model; an older one than the present is passed over."""
         if self.model is not None and model.version <= self.model.version:
@@ -76,6 +82,7 @@ class Board:
         if self._plant is not None and self._plant[0] == partition:
             self._plant = None
         self._newest[partition] = None
+        self._scans.forget()
         self._totals.pop(partition, None)
         self._reshape()
 
@@ -109,6 +116,7 @@ class Board:
             "now_us": now_us,
             "stale_after_us": self.stale_after_us,
             "confirmed_us": self._confirmed(),
+            "true_until_us": self._true_until(now_us),
             "model_version": self.model.version if self.model else None,
             "site": document.get("site"),
             "areas": [_named(area) for area in document.get("areas", ())],
@@ -131,13 +139,11 @@ class Board:
         }
 
     def heartbeat(self, now_us: int) -> Document:
-        """That the stream lives, and up to when the numbers of each partition are known to hold."""
-        return {"now_us": now_us, "confirmed_us": self._confirmed()}
+        """That the stream lives, and up to when the numbers are known to hold: per partition, and all of them."""
+        return {"now_us": now_us, "confirmed_us": self._confirmed(), "true_until_us": self._true_until(now_us)}
 
-    def age_us(self, now_us: int) -> int | None:
-        """How far back the least recently confirmed partition is; None before there is anything."""
-        known = [confirmed for confirmed in self._confirmed() if confirmed is not None]
-        return max(0, now_us - min(known)) if known else None
+    def _true_until(self, now_us: int) -> int | None:
+        return None if self._plant is None else self._scans.true_until_us(self._plant[1]["coverage"], now_us)
 
     def _listed(self) -> list[Operation]:
         """The operations of the model, then those it no longer has while units are still there."""
@@ -175,7 +181,9 @@ class Board:
         return {"partition": partition, **self._age(partition, state["as_of_us"], now_us), "state": state}
 
     def _age(self, partition: int, as_of_us: int | None, now_us: int) -> Document:
-        confirmed = _latest(as_of_us, self._confirmed()[partition])
+        confirmed, limit = _latest(as_of_us, self._confirmed()[partition]), self._true_until(now_us)
+        if confirmed is not None and limit is not None:
+            confirmed = min(confirmed, limit)
         age_us = None if confirmed is None else max(0, now_us - confirmed)
         return {
             "as_of_us": as_of_us,

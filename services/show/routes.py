@@ -12,17 +12,19 @@ from typing import Annotated, Any, TypeVar
 import asyncpg
 from fastapi import APIRouter, Query, Response
 
-from services.adapters.problems import BAD_REQUEST, NO_DATABASE, NOT_FOUND, Kind, Problem, retry_after
+from services.adapters.fate_read import UnitTooLong
+from services.adapters.problems import BAD_REQUEST, NO_DATABASE, NOT_FOUND, NOT_READY, Kind, Problem, retry_after
 from services.adapters.show_read import Asked, Cursor, DatabaseRows, Row
 from services.adapters.timescale_retry import passes
 from services.adapters.wire import encode
-from services.core.errors import Reason
+from services.core.errors import NotYet, Reason
 from services.core.text import clean
 from services.ports import Clock
 from services.show.handler import Board
 from services.show.live import Live, LiveResponse, TooManyClients
 
 FULL = Kind(503, "too-many-clients", "The live stream has no room", "实时数据流已满")
+TOO_LONG = Kind(422, "unit-too-long", "The unit has too many records", "该单元的记录过多")
 MOST_VISITS = 1_000
 MOST_REJECTS = 1_000
 T = TypeVar("T")
@@ -83,6 +85,25 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
         except ValueError:
             raise _bad_cursor() from None
         return await _answer(rows, clock, {"visits": page, "after": _sealed(last)})
+
+    @router.get("/events/{event_id:path}")
+    async def event(event_id: str, unit_id: str | None = None) -> Response:
+        """What became of an event, once for every unit that carries its id: absorbed or refused, and why."""
+        name = _clean(event_id, "event_id")
+        unit = None if unit_id is None else _clean(unit_id, "unit_id")
+        try:
+            found = await _read(rows, lambda source: source.events(name, unit))
+        except UnitTooLong as long:
+            raise Problem(TOO_LONG, f"{long}: use `floorstream fold`", "请改用 floorstream fold") from None
+        except NotYet as early:
+            raise retry_after(NOT_READY, str(early), "工厂模型尚未存储完毕，请稍后重试", 2) from None
+        if not found:
+            raise Problem(
+                NOT_FOUND,
+                f"no event {name!r} is stored; what was sent a moment ago may be on its way",
+                f"未存储事件 {name!r}；刚发送的事件可能仍在途中",
+            )
+        return await _answer(rows, clock, {"events": found})
 
     @router.get("/rejects")
     async def rejects(reason: str | None = None, limit: Annotated[int, Query(ge=1, le=MOST_REJECTS)] = 100) -> Response:

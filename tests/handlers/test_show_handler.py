@@ -100,6 +100,17 @@ def test_before_anything_came_a_number_is_stale_and_has_no_age() -> None:
     assert (found["age_s"], found["stale"]) == (None, True)
 
 
+def test_numbers_that_miss_the_newest_scans_are_as_old_as_the_last_scan_they_hold() -> None:
+    shown = board("A")
+    shown.take_ends({0: 100}, T0)
+    shown.take_ends({0: 900}, T0 + 2 * SECOND)
+    give(shown, plant(T0 + 60 * SECOND, coverage={"0": [1, 99]}))
+    give(shown, operation(as_of_us=T0 + 60 * SECOND))
+    found = entry(shown, now=T0 + 60 * SECOND)
+    assert (found["confirmed_us"], found["stale"]) == (T0, True)
+    assert shown.heartbeat(T0 + 60 * SECOND)["true_until_us"] == T0
+
+
 def test_a_clock_ahead_of_ours_makes_no_negative_age() -> None:
     shown = board("A")
     give(shown, operation(as_of_us=T0 + SECOND))

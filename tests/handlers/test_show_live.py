@@ -124,7 +124,7 @@ async def test_a_heartbeat_comes_although_nothing_changes() -> None:
         await client.heard(["snapshot", "heartbeat", "heartbeat"])
         client.go()
         await client.task
-    assert events(client.text)[1][1] == {"now_us": T0, "confirmed_us": [None, None]}
+    assert events(client.text)[1][1] == {"now_us": T0, "confirmed_us": [None, None], "true_until_us": None}
 
 
 async def test_a_heartbeat_comes_although_everything_changes() -> None:

@@ -24,7 +24,7 @@ from services.adapters.operations_feed import OperationsFeed
 from services.adapters.plant_master import PlantRecord, plant_key, plant_value
 from services.embedded.broker import Broker
 from services.show.app import ShowDeps, run, wire
-from services.topology import MASTER, OPERATIONS, PLANT_KEY
+from services.topology import MASTER, OPERATIONS, PLANT_KEY, SCANS
 from tests.parts import make_topics, until
 from tests.show_floor import T0, document, operation, plant
 
@@ -62,6 +62,7 @@ class Recorder:
     wip: dict[str, int] = field(default_factory=dict)
     plants: int = 0
     forgotten: list[int] = field(default_factory=list)
+    ends: dict[int, int] = field(default_factory=dict)
 
     def take_operation(self, partition: int, state: Any) -> None:
         """A state."""
@@ -70,6 +71,10 @@ class Recorder:
     def take_plant(self, partition: int, state: Any) -> None:
         """The plant."""
         self.plants += 1
+
+    def take_ends(self, ends: Any, now_us: int) -> None:
+        """How far floor.scans has come."""
+        self.ends = dict(ends)
 
     def forget(self, partition: int) -> None:
         """A log that began anew."""
@@ -88,7 +93,7 @@ class Recorder:
 async def following(broker: str) -> AsyncIterator[tuple[OperationsFeed, Recorder]]:
     """A feed at work."""
     told = Recorder()
-    feed = OperationsFeed(configured(broker).kafka, told, lambda: None)
+    feed = OperationsFeed(configured(broker).kafka, told, SystemClock(), lambda: None)
     task = asyncio.create_task(feed.run())
     try:
         yield feed, told
@@ -112,6 +117,18 @@ async def test_the_feed_reads_what_is_there_and_follows(fresh_broker: str) -> No
 async def test_the_feed_of_an_empty_log_has_caught_up(fresh_broker: str) -> None:
     async with following(fresh_broker) as (feed, _):
         await until(lambda: caught_up(feed), "there is nothing to read", 10)
+
+
+async def test_the_feed_says_how_far_the_scans_have_come(fresh_broker: str) -> None:
+    async with following(fresh_broker) as (_, told), writing(fresh_broker) as producer:
+        for _ in range(3):
+            await producer.send_and_wait(SCANS.name, b"{}", b"U1", partition=1)
+        await until(lambda: ended(told, 1, 3), "three scans are seen", 15)
+        assert told.ends[0] == 0
+
+
+async def ended(told: Recorder, partition: int, end: int) -> bool:
+    return told.ends.get(partition) == end
 
 
 async def caught_up(feed: OperationsFeed) -> bool:

@@ -5,6 +5,7 @@ export class Floor {
     this.offset = -Infinity;
     this.operations = new Map();
     this.confirmed = [];
+    this.trueUntil = null;
     this.staleAfter = 15e6;
     this.plant = null;
     this.whole = null;
@@ -45,12 +46,14 @@ export class Floor {
   heartbeat(message) {
     this.#hear(message.now_us);
     this.confirmed = message.confirmed_us;
+    this.trueUntil = message.true_until_us;
   }
 
   // Up to when the numbers of an operation, or of the plant, are known to hold; null before there are any.
   confirmedAt(entry) {
     const known = [entry.state.as_of_us, this.confirmed[entry.partition]].filter((us) => us !== null && us !== undefined);
-    return known.length ? Math.max(...known) : null;
+    if (!known.length) return null;
+    return this.trueUntil === null ? Math.max(...known) : Math.min(this.trueUntil, Math.max(...known));
   }
 
   isStale(entry) {
