@@ -16,6 +16,8 @@ from typing import Any
 import asyncpg
 
 from services.adapters import timescale_read
+from services.adapters.fate_answer import answered
+from services.adapters.fate_read import FateReader
 from services.adapters.statements import statements
 
 Row = dict[str, Any]
@@ -39,6 +41,7 @@ class DatabaseRows:
     def __init__(self, pool: asyncpg.Pool) -> None:
         """The pool is closed by who opened it."""
         self._pool = pool
+        self._fates = FateReader(pool)
 
     async def stored_up_to_us(self) -> int | None:
         """When the newest scan in the database was recorded: what came later may be missing in the rows."""
@@ -92,6 +95,10 @@ class DatabaseRows:
                 await timescale_read.rejects(conn, generation, reason, limit),
                 await timescale_read.reject_counts(conn, generation),
             )
+
+    async def events(self, event_id: str, unit_id: str | None) -> list[Row]:
+        """What became of an event, for every unit that carries it. Raises UnitTooLong, NotYet."""
+        return [answered(event_id, event) for event in await self._fates.events(event_id, unit_id)]
 
 
 def _pages(asked: Asked) -> list[str]:

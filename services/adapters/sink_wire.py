@@ -14,6 +14,7 @@ import msgspec
 from services import topology
 from services.core.errors import BrokenGuarantee
 from services.core.stored import Forwarded, FrameMark, Row, UnitChange
+from services.core.text import clean
 
 LONGEST_INSTANT_US = 253_402_300_799_999_999  # the last µs of the year 9999, where readers of dates end
 LONGEST_ID = 256
@@ -138,7 +139,7 @@ def scan_row(record: Record, generation: int) -> Row:
     ids = _read_ids(record.value)
     return (
         record.partition, record.offset, recorded_us(named.get(topology.RECORDED_HEADER), record.timestamp), generation,
-        _short(ids.unit_id) or _short(_text(record.key)), _short(ids.event_id), source_of(named), record.key,
+        _id(ids.unit_id) or _id(_text(record.key)), _id(ids.event_id), source_of(named), record.key,
         record.value, header_json(headers) if headers else None, named.get(topology.MARKER_HEADER) == b"1",
     )  # fmt: skip
 
@@ -249,9 +250,18 @@ def _text(value: bytes | None, errors: str = "strict", keep_nul: bool = False) -
     return text if keep_nul else text.replace("\x00", "")
 
 
-def _short(text: str | None) -> str | None:
-    """The id without NUL; None where it is longer than an id may be, since it is indexed."""
-    return text.replace("\x00", "") if text and len(text) <= LONGEST_ID else None
+def _id(text: str | None) -> str | None:
+    """The id as every fold reads it, so that it can be found; None where it is longer than an id may be.
+
+    One that no fold takes stands as it is, without NUL.
+    """
+    if not text:
+        return None
+    try:
+        text = clean(text)
+    except ValueError:
+        text = text.replace("\x00", "")
+    return text if 0 < len(text) <= LONGEST_ID else None
 
 
 def _as_it_is(row: Row) -> Row:
