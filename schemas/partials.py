@@ -68,4 +68,6 @@ class PlantPartial(Partial):
     scrapped: Count = Field(description="units scrapped")
     in_process: Count = Field(description="units with an open visit")
     in_transit: Count = Field(description="units between two visits")
+    wip: Count | None = Field(default=None, description="open visits; with presence single it equals in_process")
+    single: bool = Field(default=False, description="whether no unit may be at several operations at once")
     newest_event_us: Micros | None = Field(default=None, description="newest event time seen")

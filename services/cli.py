@@ -16,7 +16,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The command line. `only` loads just that command, so that a quick one does not wait for the rest."""
     top = argparse.ArgumentParser(
         prog="floorstream",
-        description="Live, exact WIP counts and dwell times from shop-floor scans. 车间扫描事件的实时在制品与停留时间。",
+        description="Live, exact WIP counts and dwell times from scans. 车间扫描事件的实时在制品与停留时间。",
         epilog="Try `floorstream demo`: a simulated plant, everything embedded, a live board in your browser.",
     )
     subparsers = top.add_subparsers(dest="command", metavar="COMMAND", required=True)

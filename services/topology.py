@@ -6,8 +6,9 @@
 Stages meet only in topics. Everything else imports the names from here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MARKER_KEY = b"\x00marker"
 """Key of a plant-model marker or a drain barrier in floor.scans; its header is `MARKER_HEADER`."""
@@ -85,3 +86,35 @@ AGGREGATE_GROUP = "floor-aggregate"
 def partitions(topic: Topic, scans: int, operations: int) -> int:
     """How many partitions a topic has, given the two counts that are chosen."""
     return {"scans": scans, "operations": operations, "one": 1}[topic.per]
+
+
+class Origin(NamedTuple):
+    """Where a record of floor.scans first came from: source, when recorded (µs), first coordinates if forwarded."""
+
+    source: str
+    recorded: int
+    first: tuple[int, int] | None
+
+
+LONGEST_NUMBER = 18
+"""Digits of a header that is a number: anybody may write headers, and int() raises beyond a limit of its own."""
+
+
+def origin_of(headers: Iterable[tuple[str, bytes | None]], recorded: int) -> Origin:
+    """What the headers say; `recorded` stands where they do not say it. Never raises."""
+    source, first = "kafka", None
+    for name, value in headers:
+        if value is None:
+            continue
+        if name == SOURCE_HEADER:
+            source = value.decode("utf-8", "replace")
+        elif name == RECORDED_HEADER:
+            recorded = _number(value, recorded)
+        elif name == FIRST_HEADER:
+            partition, _, offset = value.partition(b":")
+            first = (_number(partition, -1), _number(offset, -1))
+    return Origin(source, recorded, first if first is not None and min(first) >= 0 else None)
+
+
+def _number(value: bytes, otherwise: int) -> int:
+    return int(value) if value.isdigit() and len(value) <= LONGEST_NUMBER else otherwise

@@ -14,21 +14,12 @@ from services.core.equipment import PlantModel
 from services.core.errors import BadScan, NotYet
 from services.core.identity import partition_of
 from services.core.log import LogFold
-from services.topology import FIRST_HEADER, MARKER_KEY, RECORDED_HEADER, SOURCE_HEADER
+from services.topology import MARKER_KEY, Origin, origin_of
 
 Coordinates = tuple[int, int]
 """Partition and offset in floor.scans at which a record was written first."""
 
 PROGRESS_RECORDS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class RawOrigin:
-    """Where a stored record first came from: its source, when it was recorded (µs), its first coordinates."""
-
-    source: str
-    recorded: int
-    first: Coordinates | None
 
 
 @dataclass(slots=True)
@@ -97,21 +88,9 @@ class PartitionFold:
         return False
 
 
-def raw_origin(record: RawRecord) -> RawOrigin:
+def raw_origin(record: RawRecord) -> Origin:
     """What the headers say, as the stream reads them; `recorded` of the row stands for the record's timestamp."""
-    source, recorded, first = "kafka", record.recorded, None
-    for name, value in record.headers:
-        if value is None:
-            continue
-        if name == SOURCE_HEADER:
-            source = value.decode("utf-8", "replace")
-        elif name == RECORDED_HEADER and value.isdigit() and len(value) < 20:
-            recorded = int(value)
-        elif name == FIRST_HEADER:
-            partition, _, offset = value.partition(b":")
-            known = partition.isdigit() and offset.isdigit() and len(value) < 40
-            first = (int(partition), int(offset)) if known else None
-    return RawOrigin(source, recorded, first)
+    return origin_of(record.headers, record.recorded)
 
 
 async def fold_raw(

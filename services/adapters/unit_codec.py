@@ -76,9 +76,7 @@ def decode_totals(data: bytes) -> tuple[Totals, int | None, int]:
 
 def encode_slot(slot: Slot) -> bytes:
     """A slot with its three sketches."""
-    return _pack(
-        (slot.start_us, slot.width_us, slot.n, slot.dwell.pairs(), slot.queue.pairs(), slot.process.pairs())
-    )
+    return _pack((slot.start_us, slot.width_us, slot.n, slot.dwell.pairs(), slot.queue.pairs(), slot.process.pairs()))
 
 
 def decode_slot(data: bytes) -> Slot:

@@ -241,7 +241,13 @@ def unit_changed(
 
 
 def operation_partial(
-    generation: int, partition: int, offset: int, operation: str, books: OperationLedger, oldest: list[Any]
+    generation: int,
+    partition: int,
+    offset: int,
+    operation: str,
+    books: OperationLedger,
+    oldest: list[Any],
+    newest: int | None,
 ) -> bytes:
     """The absolute state of one operation in one partition."""
     counts = books.counts
@@ -252,6 +258,7 @@ def operation_partial(
             "quantity": decimal_text(counts.quantity), "value": value_text(counts.value),
             "arrivals": counts.arrivals, "departures": counts.departures, "completed": counts.completed,
             "scrapped": counts.scrapped, "rework": counts.rework, "oldest": oldest,
+            "newest_event_us": newest,
         }
     )  # fmt: skip
 
@@ -267,13 +274,16 @@ def slot_partial(generation: int, partition: int, offset: int, operation: str, s
     )  # fmt: skip
 
 
-def totals_partial(generation: int, partition: int, offset: int, totals: Totals, newest: int | None) -> bytes:
+def totals_partial(
+    generation: int, partition: int, offset: int, totals: Totals, wip: int, single: bool, newest: int | None
+) -> bytes:
     """How far a partition has come, and its units."""
     return encode(
         {
             "generation": generation, "partition": partition, "offset": offset,
             "entered": totals.entered, "completed": totals.completed, "scrapped": totals.scrapped,
-            "in_process": totals.in_process, "in_transit": totals.in_transit, "newest_event_us": newest,
+            "in_process": totals.in_process, "in_transit": totals.in_transit, "wip": wip, "single": single,
+            "newest_event_us": newest,
         }
     )  # fmt: skip
 

@@ -105,6 +105,11 @@ class PlantModel:
         return (presence or self.tracking.presence) is Presence.MULTIPLE
 
     @cached_property
+    def is_single(self) -> bool:
+        """Is no unit of the plant ever at several operations at once?"""
+        return Presence.MULTIPLE not in {self.tracking.presence, *self.presences.values()}
+
+    @cached_property
     def operation_ids(self) -> tuple[str, ...]:
         """All operations, in the order of the plant file."""
         return tuple(self.operations)

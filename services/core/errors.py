@@ -1,9 +1,9 @@
 """Why an event was refused: one reason each, said in both languages, with what to do.
 
-    BadScan      the event goes to the rejects with its reason; the stream goes on
-    NotYet       what is needed has not arrived; wait and try again, acknowledge nothing
-    BrokenGuarantee
-                 a promise of the system cannot be kept: the process ends with exit code 70
+BadScan      the event goes to the rejects with its reason; the stream goes on
+NotYet       what is needed has not arrived; wait and try again, acknowledge nothing
+BrokenGuarantee
+             a promise of the system cannot be kept: the process ends with exit code 70
 """
 
 from enum import StrEnum

@@ -24,12 +24,16 @@ _ABSENT = ("",) * 8
 def pack(scan: Scan) -> bytes:
     """One event as bytes."""
     text = f"{scan.event_id}\x1f{scan.operation or ''}\x1f{scan.work_unit or ''}\x1f{scan.product or ''}"
-    if not (scan.voids is scan.quantity is scan.scrap_quantity is scan.quantity_delta is None):
+    if scan.voids is not None or scan.quantity is not None or _is_rare(scan):
         amounts = (scan.quantity, scan.scrap_quantity, scan.quantity_delta)
         rare = (scan.voids or "", *("" if amount is None else str(amount) for amount in amounts))
         text = _SEPARATOR.join((text, *rare))
     texts = text.rstrip(_SEPARATOR).encode()
     return _HEAD.pack(_SIZE + len(texts), scan.action, scan.time, scan.model, scan.content) + texts
+
+
+def _is_rare(scan: Scan) -> bool:
+    return scan.scrap_quantity is not None or scan.quantity_delta is not None
 
 
 def unpack(kept: bytes) -> list[Scan]:

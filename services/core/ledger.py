@@ -20,6 +20,7 @@ OLDEST = 10
 
 _REWORK = int(Flag.REWORK)
 _COMPLETED, _SCRAPPED = int(Outcome.COMPLETED), int(Outcome.SCRAPPED)
+_IN_PROCESS, _IN_TRANSIT = int(Status.IN_PROCESS), int(Status.IN_TRANSIT)
 
 
 @dataclass(slots=True)
@@ -125,6 +126,9 @@ class Ledger:
         ledger = self.operations.get(operation)
         if ledger is None:
             ledger = self.operations[operation] = OperationLedger()
+            if self.newest is not None:
+                for ring in ledger.rings.values():
+                    ring.advance(self.newest)
         return ledger
 
     def slot(self, key: SlotKey) -> Slot | None:
@@ -134,12 +138,21 @@ class Ledger:
     def advance(self, newest: int) -> None:
         """Move the partition's newest event time on; slots are kept relative to it."""
         if self.newest is None or newest > self.newest:
-            self.newest = newest
+            before, self.newest = self.newest or 0, newest
+            for width in (shape.width_us for shape in SHAPES):
+                if newest // width > before // width:
+                    for ledger in self.operations.values():
+                        ledger.rings[width].advance(newest)
 
     def change(
-        self, unit_id: str, before: Mapping[int, Visit], changed: Mapping[int, Visit | None], old: Totals, now: UnitState
+        self,
+        unit_id: str,
+        before: Mapping[int, Visit],
+        changed: Mapping[int, Visit | None],
+        old: Totals,
+        now: UnitState,
     ) -> None:
-        """Put a unit's change in: `changed` visits (None: vanished), what they were, its totals then and its state now."""
+        """Put a unit's change in: `changed` visits (None: vanished), what they were, totals then, state now."""
         for seq in changed:
             was = before.get(seq)
             if was is not None:
@@ -194,8 +207,6 @@ class Ledger:
             counts.scrapped += sign
         dwell = visit.dwell
         for width, ring in ledger.rings.items():
-            if self.newest is not None:
-                ring.advance(self.newest)
             change = ring.add if sign > 0 else ring.remove
             touched = change(visit.departed, dwell, visit.queue, visit.process)
             if touched.slot is not None or touched.dropped:
@@ -228,6 +239,6 @@ def unit_totals(state: UnitState) -> Totals:
         state.entries,
         state.completions,
         state.scraps,
-        int(state.status == Status.IN_PROCESS),
-        int(state.status == Status.IN_TRANSIT),
+        1 if state.status == _IN_PROCESS else 0,
+        1 if state.status == _IN_TRANSIT else 0,
     )

@@ -9,7 +9,7 @@ derived from them (`recover`).
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from services.core.errors import BadScan
 from services.core.history import History, Verdict
@@ -17,7 +17,7 @@ from services.core.ledger import OLDEST, SHAPES, Counts, Ledger, OperationLedger
 from services.core.log import REFUSALS, admit
 from services.core.resolve import Event
 from services.core.windows import Slot, SlotRing
-from services.topology import FIRST_HEADER, MARK_KEY, MARKER_KEY, RECORDED_HEADER, SOURCE_HEADER
+from services.topology import FIRST_HEADER, MARK_KEY, MARKER_KEY, RECORDED_HEADER, SOURCE_HEADER, Origin, origin_of
 
 Headers = Sequence[tuple[str, bytes]]
 Item = tuple[bytes | None, bytes, Headers]
@@ -42,7 +42,7 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class Wire(Protocol):
@@ -64,37 +64,27 @@ class Wire(Protocol):
     def frame_mark(self, generation: int, partition: int, mark: int, epoch: int) -> bytes: ...
     def forwarded(self, generation: int, partition: int, offsets: list[int]) -> bytes: ...
     def reject(
-        self, generation: int, partition: int, record: Record, origin: "Origin", event: Event | None, refusal: BadScan
+        self, generation: int, partition: int, record: Record, origin: Origin, event: Event | None, refusal: BadScan
     ) -> bytes: ...
     def operation_partial(
-        self, generation: int, partition: int, offset: int, operation: str, books: OperationLedger, oldest: list[Any]
+        self,
+        generation: int,
+        partition: int,
+        offset: int,
+        operation: str,
+        books: OperationLedger,
+        oldest: list[Any],
+        newest: int | None,
     ) -> bytes: ...
     def slot_partial(self, generation: int, partition: int, offset: int, operation: str, slot: Slot) -> bytes: ...
     def totals_partial(
-        self, generation: int, partition: int, offset: int, totals: Totals, newest: int | None
+        self, generation: int, partition: int, offset: int, totals: Totals, wip: int, single: bool, newest: int | None
     ) -> bytes: ...
 
 
-class Origin(NamedTuple):
-    """Where a record first came from: its source, when it was recorded (µs), its first coordinates if forwarded."""
-
-    source: str
-    recorded: int
-    first: tuple[int, int] | None
-
-
 def origin(record: Record) -> Origin:
-    """What the headers say; without them the record came straight to Kafka, at its timestamp."""
-    source, recorded, first = "kafka", record.timestamp * 1000, None
-    for name, value in record.headers:
-        if name == SOURCE_HEADER:
-            source = value.decode("utf-8", "replace")
-        elif name == RECORDED_HEADER and value.isdigit():
-            recorded = int(value)
-        elif name == FIRST_HEADER:
-            partition, _, offset = value.partition(b":")
-            first = (int(partition), int(offset)) if partition.isdigit() and offset.isdigit() else None
-    return Origin(source, recorded, first)
+    """Where a record first came from; without headers it came straight to Kafka, at its timestamp."""
+    return origin_of(record.headers, record.timestamp * 1000)
 
 
 @dataclass(slots=True)
@@ -169,10 +159,14 @@ class Lane:
         ledger.changed_operations.update(ledger.operations)
         ledger.check()
         ledger.changed_operations.clear()
-        self._unsent = dict.fromkeys(ledger.operations)
+        self.publish_all()
+
+    def publish_all(self) -> None:
+        """Put every partial on the list: after taking over, and once more over what a former owner sent late."""
+        self._unsent = dict.fromkeys(self.ledger.operations)
         self._unsent.update(
             ((operation, width, slot.start_us), None)
-            for operation, books in ledger.operations.items()
+            for operation, books in self.ledger.operations.items()
             for width, ring in books.rings.items()
             for slot in ring.slots()
         )
@@ -310,7 +304,10 @@ class Lane:
     def totals_partial(self) -> bytes:
         """How far this partition has come, and its units."""
         ledger = self.ledger
-        return self._wire.totals_partial(self.generation, self.partition, self.offset, ledger.totals, ledger.newest)
+        wip = sum(books.counts.wip for books in ledger.operations.values())
+        single = all(model.is_single for version, model in self.models.items() if version <= self.version)
+        where = (self.generation, self.partition, self.offset)
+        return self._wire.totals_partial(*where, ledger.totals, wip, single, ledger.newest)
 
     def _partial(self, what: str | SlotKey) -> tuple[str, bytes, bytes]:
         wire, ledger = self._wire, self.ledger
@@ -318,7 +315,8 @@ class Lane:
         if isinstance(what, str):
             books = ledger.operations[what]
             oldest = [(unit, arrived, visit_id) for unit, arrived, visit_id in books.oldest.first(OLDEST)]
-            return what, f"op|{self.partition}|{what}".encode(), wire.operation_partial(*where, what, books, oldest)
+            value = wire.operation_partial(*where, what, books, oldest, ledger.newest)
+            return what, f"op|{self.partition}|{what}".encode(), value
         operation, width, start = what
         key = f"sl|{self.partition}|{width // _MINUTE}|{start // width % _KEPT[width]}|{operation}".encode()
         return operation, key, wire.slot_partial(*where, operation, _slot(ledger, what))
