@@ -1,4 +1,4 @@
-"""README.md and README.zh-CN.md say the same, and what they name is there: targets, commands, settings, files."""
+"""README.md and README.zh-CN.md say the same, and what they name is there: targets, commands, settings, addresses."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from services.adapters import problems
 from services.cli import COMMANDS
 from services.core.errors import Reason
 
@@ -44,6 +43,12 @@ def table_rows(text: str) -> list[int]:
     """How many rows each section's tables have."""
     sections = re.split(r"^## ", FENCED.sub("", text), flags=re.MULTILINE)
     return [len(re.findall(r"^\|", section, re.MULTILINE)) for section in sections]
+
+
+def sources(*folders: str) -> str:
+    """The program text of folders of services, or of all."""
+    roots = [ROOT / "services" / folder for folder in folders or ("",)]
+    return "".join(path.read_text("utf-8") for root in roots for path in root.rglob("*.py"))
 
 
 def first_cells(text: str) -> str:
@@ -98,8 +103,7 @@ def test_the_commands_named_are_the_commands_there_are(name: str) -> None:
 
 @BOTH
 def test_every_setting_is_in_the_table_and_no_other(name: str) -> None:
-    sources = "".join(path.read_text("utf-8") for path in (ROOT / "services").rglob("*.py"))
-    read = set(re.findall(r"FLOORSTREAM_[A-Z_]*[A-Z]", sources))
+    read = set(re.findall(r"FLOORSTREAM_[A-Z_]*[A-Z]", sources()))
     assert set(re.findall(r"`(FLOORSTREAM_[A-Z_]*[A-Z])`", first_cells(text_of(name)))) == read
 
 
@@ -110,5 +114,12 @@ def test_every_reason_has_its_row(name: str) -> None:
 
 @BOTH
 def test_every_code_of_a_problem_is_named(name: str) -> None:
-    codes = {each.code for each in vars(problems).values() if isinstance(each, problems.Kind)}
-    assert codes <= set(code_spans(text_of(name)))
+    codes = set(re.findall(r'\bKind\(\d+, "([a-z-]+)"', sources()))
+    assert codes - set(code_spans(text_of(name))) == set()
+
+
+@BOTH
+def test_the_addresses_named_are_those_that_are_served(name: str) -> None:
+    served = re.findall(r'@\w+\.(?:get|put|post)\("(?:/v1)?/([a-z-]+)', sources("ingest", "show"))
+    pages = {"board", "healthz", "readyz", "metrics", "favicon"}
+    assert set(re.findall(r"/v1/([a-z-]+)", text_of(name))) - {"openapi"} == set(served) - pages
