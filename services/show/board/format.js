@@ -63,10 +63,11 @@ export function tail(text, most) {
   return letters.length <= most ? text : ["…", ...letters.slice(-most)].join("");
 }
 
-// A duration that is compared: one unit, two above an hour.
+// A duration that is compared with others: two or three digits.
 export function short(us) {
   const seconds = us / SECOND;
   if (seconds < 59.5) return word("left_s", { s: Math.round(seconds) });
+  if (seconds < 595) return word("short_m", { m: rate(seconds / 60) });
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return word("short_m", { m: minutes });
   const hours = Math.round(minutes / 60);

@@ -8,7 +8,7 @@ const PHASES = ["queued", "running", "finished", "held"];
 const OLDEST = 3;
 const ID_LENGTH = 12;
 const TAIL = 5;
-const SOON_US = 5 * 60e6;
+const SOON = 0.2; // of p85: so close to it a unit is marked
 
 export class Tile {
   // `open(operation, unit)` shows more of the operation, or of one of its units.
@@ -75,7 +75,7 @@ export class Tile {
 
   #facts(state) {
     const hour = state.windows["1h"];
-    const dwell = (state.windows["8h"] || {}).dwell_us || {};
+    const dwell = dwellOf(state);
     const lasting = (us) => (us === null || us === undefined ? word("none") : short(us));
     setText(this.parts.out, hour ? word("per_hour", { rate: rate(hour.throughput_per_h) }) : word("none"));
     setText(this.parts.p50, lasting(dwell.p50));
@@ -146,10 +146,14 @@ export class Tile {
       setAttribute(stay.until, "data-level", null);
       return;
     }
+    const { p85 } = dwellOf(this.operation.state);
     const left = this.operation.state.as_of_us + oldest.over_p85_in_us - now;
     setText(stay.until, left < 0 ? word("p85_over", { time: brief(-left) }) : brief(left));
-    setAttribute(stay.until, "data-level", left < 0 ? "over" : left < SOON_US ? "soon" : null);
+    setAttribute(stay.until, "data-level", left < 0 ? "over" : left < SOON * p85 ? "soon" : null);
   }
 }
+
+// Percentiles of the last 8 h, which the units that are here are held against.
+const dwellOf = (state) => (state.windows["8h"] || {}).dwell_us || {};
 
 const onWall = () => document.documentElement.hasAttribute("data-wall");

@@ -5,10 +5,12 @@ import { asked, kept } from "/board/dom.js";
 const SMALLEST = 7;
 const LARGEST = 40;
 const STEP = 0.5;
+const NARROW = 640;
 let fitted = null; // was the banner hidden then
 
 export function isWall() {
   if (asked.has("wall")) return asked.get("wall") !== "0";
+  if (innerWidth < NARROW) return false;
   const chosen = kept.get("wall");
   return chosen === null ? innerWidth >= 1800 && innerHeight >= 900 : chosen === "1";
 }
