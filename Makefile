@@ -21,12 +21,12 @@ demo: install ## everything on this machine with a simulated plant
 test: install ## all tests that need Python and make only
 	@exec $(VENV)/bin/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: install ## tests with a real Apache Kafka, a browser, TimescaleDB (skips what is absent)
-	@$(VENV)/bin/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: nothing to run
+test-slow: install ## slow tests, and the guarantees again on a real Apache Kafka (skips what is absent)
+	@$(VENV)/bin/python -m pytest --broker=apache -m "slow or real_broker" $(ARGS)
 
-faults: install ## long fault runs: kill, cut, pause, compare with the offline fold
-	@if [ -f loadtest/faults.py ]; then exec $(VENV)/bin/python -m loadtest.faults $(ARGS); \
-	else echo "make faults: not built yet" >&2; exit 2; fi
+faults: install ## kills, pauses and broken parts on both brokers, compared with the offline fold
+	@$(VENV)/bin/python -m pytest tests/faults $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/faults --broker=apache $(ARGS)
 
 bench: ## throughput of track beside bare loops on this machine, about 20 min
 	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt

@@ -1,0 +1,1 @@
+"""The tests: rules on any input, machines for real, guarantees through faults."""

@@ -20,6 +20,7 @@ from services.adapters.migrate import migrate
 from services.embedded.apache_kafka import ApacheKafka
 from services.embedded.broker import Broker
 from services.embedded.database import Database
+from services.embedded.errors import EmbeddedError
 
 SCAN_PARTITIONS = 4
 OPERATION_PARTITIONS = 2
@@ -54,6 +55,11 @@ async def fresh_broker(broker_choice: str, tmp_path: Path) -> AsyncIterator[str]
         yield broker_choice
         return
     server = part()
+    if isinstance(server, ApacheKafka):
+        try:
+            server.install()
+        except EmbeddedError as error:
+            pytest.skip(f"no Apache Kafka here: {error}")
     try:
         address = server.start(tmp_path)
         await make_topics(address)

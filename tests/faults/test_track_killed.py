@@ -9,6 +9,8 @@ import pytest
 from tests.faults.scans import Floor
 from tests.faults.track_process import STEPS, TrackProcesses, ended
 
+pytestmark = pytest.mark.real_broker
+
 
 async def test_everything_published_equals_the_fold(floor: Floor, workers: TrackProcesses) -> None:
     child = workers.start()

@@ -1,0 +1,1 @@
+"""What the stages decide, on fakes."""

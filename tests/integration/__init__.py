@@ -1,0 +1,1 @@
+"""The machines, on real brokers and databases."""

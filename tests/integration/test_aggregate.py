@@ -14,6 +14,8 @@ from tests.integration.aggregate_process import AggregateProcesses, Expected, Sh
 from tests.partials import Sent, log_of, publish
 from tests.parts import until
 
+pytestmark = pytest.mark.real_broker
+
 
 @pytest.fixture
 def workers(fresh_broker: str, broker_choice: str, tmp_path: Path) -> Iterator[AggregateProcesses]:

@@ -25,6 +25,8 @@ from tests.ingest_floor import PARTITIONS, PLANT, Floor, event, floor_on
 from tests.ingest_scenarios import SCENARIOS, Scenario
 from tests.parts import OPERATION_PARTITIONS, until
 
+pytestmark = pytest.mark.real_broker
+
 DEADLINE = 30
 
 

@@ -15,6 +15,8 @@ from tests.integration.store_floor import Floor
 from tests.integration.store_process import StoreProcess
 from tests.parts import ask, until
 
+pytestmark = pytest.mark.real_broker
+
 ALL_ROWS = {
     "raw_scans": "SELECT t::text FROM raw_scans t",
     "units": "SELECT t::text FROM units t",

@@ -28,7 +28,7 @@ def assert_same(scenario: Scenario | Case, bounded: bool = True) -> None:
     if bounded:
         assert verdicts == [(v.verdict, v.reason) for v in expected.verdicts]
     assert product.visit_rows(got) == expected.visits
-    assert product.unit_rows(got) == [only(unit, {name: 0 for name in UNIT}) for unit in expected.units]
+    assert product.unit_rows(got) == [only(unit, dict.fromkeys(UNIT, 0)) for unit in expected.units]
     counts = product.counts(books_of(got))
     for row in expected.operations:
         mine = counts.get(row["operation_id"])

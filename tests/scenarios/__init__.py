@@ -1,0 +1,1 @@
+"""Stories from the floor, through the whole system."""
