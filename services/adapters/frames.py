@@ -107,12 +107,32 @@ fetcher.PartitionRecords = RawPartitionRecords
 class FrameConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread around an aiokafka consumer with our settings."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.serials: defaultdict[TP, int] = defaultdict(int)
+        super().__init__(*args, **kwargs)
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._isolation_level = "read_committed"
         consumer._key_deserializer = _raw
         return consumer
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TP, tuple[int, Sequence[Any]]]:
+        # Taking records and moving the position are single steps of this thread, and so is `_rewind`: what is taken
+        # here was fetched after as many rewinds as have been counted by now.
+        taken = await super()._fetch_records(*args, **kwargs)
+        return {tp: (self.serials[tp], records) for tp, records in taken.items()}
+
+    async def rewind(self, tp: TP, offset: int) -> None:
+        """Move the position, if the partition is still ours, and count it."""
+        await self.call_thread(self._rewind, tp, offset)
+
+    async def _rewind(self, tp: TP, offset: int) -> None:
+        self.serials[tp] += 1
+        consumer = self._ensure_consumer()
+        if tp in consumer.assignment():
+            consumer.seek(tp, offset)
 
 
 class _NoReadOffsets(defaultdict[TP, None]):
@@ -134,7 +154,6 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._frame_ends: defaultdict[TP, deque[int]] = defaultdict(deque)
-        self._serials: defaultdict[TP, int] = defaultdict(int)
         super().__init__(*args, **kwargs)
         self._read_offset = _NoReadOffsets()
 
@@ -151,7 +170,6 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One message per fetched partition, at most MOST_RECORDS records each."""
-        serials = dict(self._serials)
         fetched, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if fetched is None or self.should_stop:
@@ -159,13 +177,13 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         if not self.flow_active:
             await self.perform_seek()
             return
-        for tp, records in fetched.items():
+        for tp, (serial, records) in fetched.items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
             for at in range(0, len(records), MOST_RECORDS):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
-                frame = Frame(tp.topic, tp.partition, records[at : at + MOST_RECORDS], serials.get(tp, 0))
+                frame = Frame(tp.topic, tp.partition, records[at : at + MOST_RECORDS], serial)
                 self._frame_ends[tp].append(frame.end)
                 yield tp, self._message(tp, frame, generation)
 
@@ -177,13 +195,12 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
 
     def serial(self, tp: TP) -> int:
         """How often this partition was rewound."""
-        return self._serials[tp]
+        return int(self._thread.serials[tp])
 
     async def rewind(self, tp: TP, offset: int) -> None:
         """Read the partition again from this offset; frames fetched before carry an older serial."""
-        self._serials[tp] += 1
         self._forget_frames(tp)
-        await self.seek(tp, offset)
+        await self._thread.rewind(tp, offset)
 
     def drop(self, message: Any) -> None:
         """Let go of a frame that nobody will process: it is neither acknowledged nor waited for."""
@@ -212,6 +229,8 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
             end = ends.popleft()
             done.discard(end)
             new = end + 1
+        if not ends:
+            done.clear()  # of frames that were forgotten while they were under way
         self._acked[tp].clear()
         return new
 
