@@ -61,6 +61,7 @@ class _Reading:
             self.epoch = record.offset
             return
         epoch = _EPOCH.unpack_from(record.value)[0]
+        self.epoch = max(self.epoch, epoch)  # compaction keeps the newest epoch record only
         if epoch < self.epoch:
             self.stale.add(record.key)
         elif record.key == MARK_KEY:
