@@ -81,10 +81,10 @@ async def test_a_worker_that_slept_past_its_session(floor: Floor, workers: Track
 
 
 async def test_red_without_recovery(floor: Floor, workers: TrackProcesses) -> None:
-    with pytest.raises(AssertionError, match="differ from the fold|has two contents"):
+    with pytest.raises(AssertionError, match=r"differ from the fold|has two contents"):
         await scale_up_and_down(floor, workers, WITHOUT="recovery")
 
 
 async def test_red_without_epochs(floor: Floor, workers: TrackProcesses) -> None:
-    with pytest.raises(AssertionError, match="differ from the fold|has two contents|cover"):
+    with pytest.raises(AssertionError, match=r"differ from the fold|has two contents|cover"):
         await sleep_past_the_session(floor, workers, WITHOUT="epochs")
