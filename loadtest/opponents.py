@@ -102,11 +102,9 @@ async def with_aiokafka(fold: BareFold, kafka: KafkaSettings, run: Run) -> None:
     while not fold.is_done:
         for tp, fetched in (await consumer.getmany(timeout_ms=100)).items():
             for frame in frames(fetched):
-                for topic, partition, items in fold.fold(tp.partition, frame):
+                for topic, partition, items in (*fold.fold(tp.partition, frame), *fold.partials()):
                     to = states if topic == topology.UNITS_CHANGELOG else producer
                     acks += await to.send(topic, partition, items)
-        for topic, partition, items in fold.partials():
-            acks += await producer.send(topic, partition, items)
     for ack in acks:
         await ack
     run.done()
@@ -156,7 +154,7 @@ def with_confluent(fold: BareFold, kafka: KafkaSettings, run: Run) -> None:
                 waiting[partition] = []
                 for frame in frames(records):
                     _produce(producer, fold.fold(partition, frame))
-        _produce(producer, fold.partials())
+                    _produce(producer, fold.partials())
     if producer.flush(60):
         raise TimeoutError("the broker did not acknowledge everything within 60 s")
     run.done()

@@ -76,13 +76,14 @@ def decode_totals(data: bytes) -> tuple[Totals, int | None, int]:
 
 def encode_slot(slot: Slot) -> bytes:
     """A slot with its three sketches."""
-    return _pack((slot.start_us, slot.width_us, slot.n, slot.dwell.pairs(), slot.queue.pairs(), slot.process.pairs()))
+    sketches = (slot.dwell.buckets, slot.queue.buckets, slot.process.buckets)
+    return _pack((slot.start_us, slot.width_us, slot.n, *sketches))
 
 
 def decode_slot(data: bytes) -> Slot:
     """The slot `encode_slot` wrote."""
     start, width, n, dwell, queue, process = _unpack(data)
-    return Slot(start, width, n, Sketch.from_pairs(dwell), Sketch.from_pairs(queue), Sketch.from_pairs(process))
+    return Slot(start, width, n, Sketch(dwell), Sketch(queue), Sketch(process))
 
 
 def _number(number: int) -> int | str:
