@@ -1,9 +1,12 @@
 """All metrics of all stages: name, type, unit, labels. Dashboards and alerts may use only these."""
 
+import logging
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest, start_http_server
+
+log = logging.getLogger(__name__)
 
 PREFIX = "floorstream"
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -28,13 +31,48 @@ class Metrics:
         self.broker_failures = self._counter("broker_failures", "Requests whose records were not acknowledged in time")
         self.plant_version = self._gauge("plant_version", "Plant-model version in force")
 
+        self.track_events = self._counter(
+            "track_events", "Records of floor.scans judged: accepted, duplicate, forwarded, or refused with its reason",
+            ("outcome", "reason"),
+        )  # fmt: skip
+        self.track_frames = self._counter("track_frames", "Frames of floor.scans taken")
+        self.fold_seconds = self._histogram("track_fold_seconds", "Folding one cut of a frame, sending not counted")
+        self.track_lag = self._gauge(
+            "track_lag_records",
+            "Records of floor.scans behind the state's offset that are not folded yet",
+            ("partition",),
+        )
+        self.track_offset = self._gauge("track_offset", "Offset in floor.scans that the state includes", ("partition",))
+        self.track_unsent = self._gauge("track_unsent_partials", "Partials that wait to be published", ("partition",))
+        self.track_epoch = self._gauge("track_epoch", "Epoch under which we own the partition", ("partition",))
+        self.track_under_way = self._gauge(
+            "track_frames_under_way", "Frames folded and not acknowledged yet", ("partition",)
+        )
+
         self.partials = self._counter("aggregate_partials", "Partials read: whether they could be read", ("readable",))
         self.states = self._counter("aggregate_states", "Operation and plant states published")
         self.round_seconds = self._histogram("aggregate_round_seconds", "Summing up and sending one round of states")
         self.unsent_states = self._gauge("aggregate_unsent_states", "Changed operations that wait to be published")
         self.unsent_seconds = self._gauge("aggregate_unsent_seconds", "How long the longest of them has waited")
         self.imbalances = self._gauge("aggregate_imbalances", "Partials whose books do not balance: a bug of ours")
+        self.round_timestamp = self._gauge(
+            "aggregate_round_timestamp_seconds",
+            "Unix time at which the last round of states was acknowledged: how old it is, so old is what is shown",
+        )
         self.lanes = self._gauge("aggregate_lanes", "Partitions of floor.partials we own, by state", ("state",))
+
+        self.store_rows = self._counter("store_rows", "Rows written, by table", ("table",))
+        self.flush_seconds = self._histogram("store_flush_seconds", "One attempt of a transaction, committed or not")
+        self.flush_failures = self._counter(
+            "store_flush_failures", "Transactions that were not committed; all but fenced ones are tried again"
+        )
+        self.store_waiting = self._gauge("store_waiting_rows", "Rows read and not written yet")
+        self.store_position = self._gauge(
+            "store_position", "Next offset to read of a topic, committed with its rows", ("topic", "partition")
+        )
+        self.store_mark = self._gauge(
+            "store_mark", "Offset in floor.scans up to which visits and units are complete", ("partition",)
+        )
 
     def _counter(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, meaning, labels, namespace=PREFIX, registry=self.registry)
@@ -46,8 +84,16 @@ class Metrics:
         return Histogram(name, meaning, labels, namespace=PREFIX, registry=self.registry, buckets=SECONDS)
 
     def listen(self, host: str, port: int) -> None:
-        """Answer scrapes on an address of their own, in a thread; for stages without HTTP. Raises OSError."""
-        start_http_server(port, host, self.registry)
+        """Answer scrapes on an address of their own, in a thread; for stages without HTTP. Port 0: do not.
+
+        Where the port cannot be had this is said, and the stage goes on without.
+        """
+        if not port:
+            return
+        try:
+            start_http_server(port, host, self.registry)
+        except OSError as error:
+            log.error("no metrics: FLOORSTREAM_HOST=%s FLOORSTREAM_METRICS_PORT=%d: %s", host, port, error.strerror)
 
     def text(self) -> tuple[bytes, str]:
         """What a scrape gets, and its content type."""

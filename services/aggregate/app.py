@@ -159,6 +159,7 @@ class Aggregate:
                 await asyncio.sleep(0)
         await acknowledged(acks)
         now = self._clock.now_us()
+        self._metrics.round_timestamp.set(now / 1_000_000)
         self._metrics.unsent_states.set(sum(lane.unsent for lane in lanes))
         self._metrics.unsent_seconds.set(max((lane.oldest_unsent_us(now) for lane in lanes), default=0) / 1_000_000)
         self._metrics.lanes.labels("ready").set(len(lanes))
@@ -187,8 +188,7 @@ async def serve(settings: StageSettings, ready_file: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        if settings.metrics_port:
-            metrics.listen(settings.host, settings.metrics_port)
+        metrics.listen(settings.host, settings.metrics_port)
         await Aggregate(settings, metrics, lambda: Path(ready_file).touch() if ready_file else None).run(stop)
     except Exception as error:
         end_process(error)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from services.embedded.child import Child
+from services.embedded.instance import write_private
+from services.embedded.process import free_port
 
 PACKAGES = Path(__file__).resolve().parents[2]
 BACKGROUND = ("track", "aggregate", "store")
 """In the order of the road. Each touches FLOORSTREAM_READY_FILE when it takes work."""
 FRONT = "services.embedded.front"
 ANSWER_SECONDS = 0.9
+METRICS_FILE = "metrics.json"
+"""In the data directory: stage → where its metrics are to be scraped."""
 
 
 def python(module: str, *words: str) -> list[str]:
@@ -29,16 +34,20 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def stage_children(data_dir: Path, port: int, environment: Mapping[str, str]) -> list[Child]:
-    """The stages of one stack; what earlier ones said of being ready is forgotten."""
+    """The stages of one stack; what earlier ones said of being ready is forgotten. Writes METRICS_FILE."""
     ready = data_dir.resolve() / "ready"
     ready.mkdir(mode=0o700, exist_ok=True)
-    children = []
+    children, metrics = [], {"front": port}
     for stage in BACKGROUND:
         file = ready / stage
         file.unlink(missing_ok=True)
-        settings = child_environment({**environment, "FLOORSTREAM_READY_FILE": str(file)})
+        metrics[stage] = free_port()
+        own = {"FLOORSTREAM_READY_FILE": str(file), "FLOORSTREAM_METRICS_PORT": str(metrics[stage])}
+        settings = child_environment({**environment, **own})
         children.append(Child(stage, python(f"services.{stage}"), settings, is_ready=file.exists))
     front = child_environment({**environment, "FLOORSTREAM_PORT": str(port)})
+    addresses = {stage: f"http://127.0.0.1:{number}/metrics" for stage, number in metrics.items()}
+    write_private(data_dir / METRICS_FILE, json.dumps(addresses, indent=1))
     children.append(Child("front", python(FRONT), front, is_ready=answers(port, "/readyz")))
     return children
 

@@ -17,9 +17,10 @@ import uvloop
 
 from services import topology
 from services.adapters.kafka_consumer import Assignment, GroupFeed
+from services.adapters.metrics import Metrics
 from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
-from services.adapters.timescale_write import Claim, Fenced, SinkWriter, make_staging
+from services.adapters.timescale_write import Claim, Fenced, Flush, SinkWriter, make_staging
 from services.core.errors import BrokenGuarantee
 from services.settings import BadSetting, StageSettings
 from services.store.lanes import Lanes, first_positions
@@ -27,6 +28,7 @@ from services.store.lanes import Lanes, first_positions
 log = logging.getLogger("floorstream.store")
 
 TOPICS = tuple(t.name for t in topology.TOPICS if "store" in t.readers)
+VISITS = topology.VISITS.name
 FLUSH_ROWS = 5_000
 FLUSH_BYTES = 8 << 20
 FLUSH_SECONDS = 0.2
@@ -41,9 +43,12 @@ STOP_SECONDS = 3.0
 class Store:
     """One process of the store stage."""
 
-    def __init__(self, settings: StageSettings, writer: SinkWriter, ready: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, settings: StageSettings, writer: SinkWriter, metrics: Metrics, ready: Callable[[], object] = lambda: None
+    ) -> None:
         """Nothing happens before run(). `ready` is called whenever it begins to take work."""
         self._settings = settings
+        self._metrics = metrics
         self._ready = ready
         self._writer = writer
         self._feed = GroupFeed(settings.kafka, topology.STORE_GROUP, TOPICS, self._let_go)
@@ -103,6 +108,7 @@ class Store:
 
     def _judge_fill(self) -> None:
         rows, size = self._lanes.ready_rows, self._lanes.ready_bytes
+        self._metrics.store_waiting.set(rows)
         if rows >= FLUSH_ROWS or size >= FLUSH_BYTES:
             self._due.set()
         if rows >= MOST_ROWS or size >= MOST_BYTES:
@@ -125,7 +131,7 @@ class Store:
     async def _write(self) -> None:
         serial, flush = self._feed.assigned.serial, self._lanes.cut()
         self._room.set()
-        self._writing = asyncio.create_task(until_done(lambda: self._writer.write(flush), "writing"))
+        self._writing = asyncio.create_task(until_done(lambda: self._attempt(flush), "writing"))
         try:
             await asyncio.wait([self._writing])
             if not self._writing.cancelled():
@@ -137,6 +143,20 @@ class Store:
         finally:
             await self._settle()
         self._judge_fill()
+
+    async def _attempt(self, flush: Flush) -> None:
+        metrics = self._metrics
+        with metrics.flush_seconds.time(), metrics.flush_failures.count_exceptions():
+            await self._writer.write(flush)
+        for table, rows in flush.rows.items():
+            metrics.store_rows.labels(table).inc(len(rows))
+        for advance in flush.advances:
+            self._stands(advance.topic, advance.partition, advance.position, advance.mark)
+
+    def _stands(self, topic: str, partition: int, position: int, mark: int) -> None:
+        self._metrics.store_position.labels(topic, partition).set(position)
+        if topic == VISITS:
+            self._metrics.store_mark.labels(partition).set(mark)
 
     async def _settle(self) -> None:
         """End what is being written, if it has not ended."""
@@ -151,6 +171,8 @@ class Store:
         if self._writing is not None and not self._writing.done():
             await asyncio.wait([self._writing], timeout=REVOKE_SECONDS)
             await self._settle()
+        self._metrics.store_position.clear()
+        self._metrics.store_mark.clear()
 
     async def _take_over(self, assignment: Assignment) -> None:
         """Become the owner of the partitions in the database, and go on from its positions."""
@@ -170,6 +192,8 @@ class Store:
             return  # the group has dealt anew meanwhile; the next round takes over
         positions = first_positions({partition: claim.position for partition, claim in claims.items()}, starts)
         self._lanes = Lanes(self._settings.generation, claims, positions)
+        for (topic, partition), position in positions.items():
+            self._stands(topic, partition, position, claims[topic, partition].mark)
         self._feed.go_on(positions)
         log.info("takes work: %s", ", ".join(f"{topic}/{number}@{at}" for (topic, number), at in positions.items()))
         self._ready()
@@ -179,13 +203,14 @@ async def serve(
     settings: StageSettings, reached: Callable[[str], None] = lambda point: None, ready_file: str = ""
 ) -> int:
     """Run the store until SIGINT or SIGTERM; the exit code. `ready_file` is touched when it takes work."""
-    stop = asyncio.Event()
+    stop, metrics = asyncio.Event(), Metrics()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics.listen(settings.host, settings.metrics_port)
     pool = await open_pool(settings.database_url, application="floorstream store", maximum=2, setup=make_staging)
     ready = Path(ready_file).touch if ready_file else lambda: None
     try:
-        await Store(settings, SinkWriter(pool, settings.generation, reached), ready).run(stop)
+        await Store(settings, SinkWriter(pool, settings.generation, reached), metrics, ready).run(stop)
     except Fenced as error:
         log.error("stopping: %s. Nothing of it was written here; a restart joins again", error)
         return 1

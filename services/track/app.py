@@ -22,6 +22,7 @@ from services.adapters.changelog import Changelog
 from services.adapters.clock import SystemClock
 from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
 from services.adapters.frames import Frame
+from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
 from services.core.errors import BrokenGuarantee, NotYet
 from services.core.identity import partition_of
@@ -30,6 +31,7 @@ from services.track.handler import Lane
 from services.track.owned import Owned, Reached
 from services.track.progress import Judgement, Progress
 from services.track.publisher import Publisher
+from services.track.report import Report
 
 log = logging.getLogger("floorstream.track")
 
@@ -42,7 +44,7 @@ WATCH_S = 0.2
 class Track:
     """One process of the track stage."""
 
-    def __init__(self, settings: StageSettings, reached: Reached) -> None:
+    def __init__(self, settings: StageSettings, reached: Reached, metrics: Metrics | None = None) -> None:
         """Nothing happens before run()."""
         kafka = settings.kafka
         clock = SystemClock()
@@ -53,6 +55,7 @@ class Track:
         self._changelog = Changelog(kafka, topology.UNITS_CHANGELOG, self._states)
         self._plants = PlantModels(kafka.brokers)
         self._progress = Progress()
+        self._report = Report(metrics or Metrics())
         self._owned: dict[int, Owned] = {}
         self._recovering: dict[int, asyncio.Task[Owned]] = {}
         self._publisher = Publisher(self._owned, self._outputs, kafka.operation_partitions)
@@ -141,7 +144,7 @@ class Track:
                 partition, self._partition_of, self._settings.generation, self._plants.models, {}, track_wire,
                 CHANGELOG_BYTES * 3 // 4,
             )  # fmt: skip
-            owned = Owned(lane, self._changelog, self._outputs, self._reached)
+            owned = Owned(lane, self._changelog, self._outputs, self._reached, self._report)
             await owned.recover()
             session = self._settings.kafka.session_timeout_s
             owned.read_back_at = asyncio.get_running_loop().time() + READ_BACK_SESSIONS * session
@@ -173,6 +176,7 @@ class Track:
                 recovering.cancel()
             if owned is not None:
                 await owned.close()
+            self._report.forget(partition)
 
     async def _watch(self) -> None:
         """Notice at once what ended the acknowledging of a partition, and one that stands still."""
@@ -190,8 +194,9 @@ class Track:
 
     async def _keep_moving(self, partition: int, owned: Owned, now: float) -> None:
         tp = TP(topology.SCANS.name, partition)
-        offset = owned.lane.offset
-        judgement = self._progress.judge(partition, offset, self._app.consumer.highwater(tp), now)
+        offset, highwater = owned.lane.offset, self._app.consumer.highwater(tp)
+        self._report.stands(owned.lane, highwater, owned.under_way)
+        judgement = self._progress.judge(partition, offset, highwater, now)
         if judgement is Judgement.READ_AGAIN:
             log.warning("partition %d: records wait after offset %d and none come; reads again", partition, offset)
             await self._app.consumer.rewind(tp, offset + 1)
@@ -201,6 +206,7 @@ class Track:
             )
 
     async def _read_back(self, partition: int, owned: Owned) -> None:
+        owned.lane.publish_all()
         keys = await self._changelog.read_back(partition, owned.lane.epoch, owned.last_written)
         if keys:
             log.warning("partition %d: a former owner wrote %d keys late; they are written again", partition, len(keys))
@@ -226,11 +232,12 @@ def end_process(error: BaseException) -> None:
 
 async def serve(settings: StageSettings, ready_file: str, reached: Reached = lambda step: None) -> int:
     """Run the stage until SIGINT or SIGTERM; the exit code."""
-    stop = asyncio.Event()
+    stop, metrics = asyncio.Event(), Metrics()
+    metrics.listen(settings.host, settings.metrics_port)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await Track(settings, reached).run(stop, lambda: Path(ready_file).touch() if ready_file else None)
+        await Track(settings, reached, metrics).run(stop, lambda: Path(ready_file).touch() if ready_file else None)
     except Exception as error:
         end_process(error)
     return 0

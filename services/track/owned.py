@@ -8,6 +8,7 @@ The next frame is folded while the last one's acknowledgements are on their way;
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from services.adapters.changelog import MARK_KEY, Changelog
 from services.adapters.frames import Frame, acknowledged
 from services.core.errors import BrokenGuarantee
 from services.track.handler import Effects, Lane
+from services.track.report import Report
 
 log = logging.getLogger("floorstream.track")
 
@@ -32,7 +34,9 @@ Reached = Callable[[str], None]
 class Owned:
     """One partition of floor.scans in our hands."""
 
-    def __init__(self, lane: Lane, changelog: Changelog, producer: BatchProducer, reached: Reached) -> None:
+    def __init__(
+        self, lane: Lane, changelog: Changelog, producer: BatchProducer, reached: Reached, report: Report
+    ) -> None:
         """Nothing happens before recover()."""
         self.lane = lane
         self.last_written = -1
@@ -41,6 +45,8 @@ class Owned:
         self._changelog = changelog
         self._producer = producer
         self._reached = reached
+        self._report = report
+        self.under_way = 0
         self._under_way: asyncio.Queue[tuple[Any, list[tuple[Effects, list[Any]]]]] = asyncio.Queue(FRAMES_UNDER_WAY)
         self._tail: asyncio.Task[None] | None = None
         self._rewinds = 0
@@ -115,9 +121,13 @@ class Owned:
         lane, sent = self.lane, []
         at = 0
         while frame.end > lane.offset:
+            began = time.monotonic()
             effects, at = lane.fold(frame.records, at, frame.end)
+            self._report.folded(effects, time.monotonic() - began)
             self._reached("folded")
             sent.append((effects, await self._send(effects)))
+        self._report.frame()
+        self.under_way += 1
         await self._under_way.put((event, sent))
 
     async def rewrite(self, keys: set[bytes]) -> None:
@@ -143,6 +153,7 @@ class Owned:
                 self._reached("changelog acked")
                 self.acknowledged = effects.offset
             event.ack()
+            self.under_way -= 1
             self._reached("frame acked")
 
     async def _write(self, effects: Effects) -> None:
