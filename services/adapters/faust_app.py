@@ -32,7 +32,11 @@ def tune_runtime() -> None:
 
 
 def make_app(kafka: KafkaSettings, group: str, data_dir: str, instance: str, most_records: int | None = None) -> Any:
-    """A Faust app whose topics are read in frames. `instance`: name for static membership on the embedded broker."""
+    """A Faust app whose topics are read in frames.
+
+    `instance`: name for static membership on the embedded broker, where a leader that leaves can hang the group; it
+    costs 6 s at every join, whatever the session timeout. Empty: dynamic membership, half a session timeout.
+    """
     if getattr(faust.streams, "_CStreamIterator", None) is None:
         # The pure-Python iterator acknowledges stale events after a rebalance.
         raise RuntimeError("faust-streaming runs without its C extension: install its wheel, unset NO_CYTHON")
@@ -50,7 +54,7 @@ def make_app(kafka: KafkaSettings, group: str, data_dir: str, instance: str, mos
         broker_max_poll_interval=300.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=FETCH_BYTES,
-        consumer_group_instance_id=f"{group}-{instance}" if kafka.embedded else None,
+        consumer_group_instance_id=f"{group}-{instance}" if kafka.embedded and instance else None,
         producer_acks=-1,
         producer_request_timeout=30.0,
         stream_wait_empty=True,

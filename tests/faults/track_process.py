@@ -33,20 +33,25 @@ class TrackProcesses:
             "FLOORSTREAM_KAFKA": broker,
             "FLOORSTREAM_PROFILE": profile,
             "FLOORSTREAM_PARTITIONS": "4",
-            "FLOORSTREAM_SESSION_TIMEOUT_S": "6",
+            # The embedded broker lets a lone member that nobody waits for join in half a session.
+            "FLOORSTREAM_SESSION_TIMEOUT_S": "1" if profile == "embedded" else "6",
             "FLOORSTREAM_DATA_DIR": str(directory),
         }
+        self._embedded = profile == "embedded"
         self._directory = directory
         self.log_path = directory / "track.log"
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, instance: str = "0", **environment: str) -> subprocess.Popen[bytes]:
         """One more worker."""
-        ready = {"FLOORSTREAM_READY_FILE": str(self._directory / f"ready-{len(self._started)}")}
+        named = {
+            "FLOORSTREAM_READY_FILE": str(self._directory / f"ready-{len(self._started)}"),
+            "FLOORSTREAM_INSTANCE": "" if self._embedded else instance,
+        }
         with self.log_path.open("ab") as output:
             child = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.track_process"],
-                env={**self._environment, "FLOORSTREAM_INSTANCE": instance, **ready, **environment},
+                env={**self._environment, **named, **environment},
                 cwd=ROOT,
                 stdout=output,
                 stderr=output,
