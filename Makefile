@@ -19,10 +19,10 @@ demo: install ## everything on this machine with a simulated plant
 	@exec $(VENV)/bin/floorstream demo $(ARGS)
 
 test: install ## all tests that need Python and make only
-	@exec $(VENV)/bin/python -m pytest -m "not slow" $(ARGS)
+	@exec $(VENV)/bin/python -m pytest -n 4 --dist=loadscope -m "not slow" $(ARGS)
 
 test-slow: install ## slow tests, and the guarantees again on a real Apache Kafka (skips what is absent)
-	@$(VENV)/bin/python -m pytest --broker=apache -m "slow or real_broker" $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 --dist=loadscope --broker=apache -m "slow or real_broker" $(ARGS)
 
 faults: install ## kills, pauses and broken parts on both brokers, compared with the offline fold
 	@$(VENV)/bin/python -m pytest tests/faults $(ARGS)

@@ -117,9 +117,7 @@ def test_negative_duration_changes_nothing() -> None:
     assert starts(ring) == [NOON]
 
 
-@pytest.mark.parametrize(
-    "slots", [[Slot(NOON, 2 * MINUTE_US)], [Slot(NOON + 1, MINUTE_US)], [slot(NOON), slot(NOON)]]
-)
+@pytest.mark.parametrize("slots", [[Slot(NOON, 2 * MINUTE_US)], [Slot(NOON + 1, MINUTE_US)], [slot(NOON), slot(NOON)]])
 def test_ring_refuses_slots_that_are_not_its_own(slots: list[Slot]) -> None:
     with pytest.raises(ValueError, match="has no place"):
         SlotRing(THREE, slots)

@@ -106,9 +106,7 @@ def test_retracted_visits_leave_no_trace(kept: list[Closed], removed: list[Close
     assert {s.start_us: s for s in ring.slots() if s.n} == slots_of(kept)
 
 
-@given(
-    st.lists(st.tuples(visits, st.integers(0, 3)), max_size=40), st.permutations(range(4)), st.integers(0, 3)
-)
+@given(st.lists(st.tuples(visits, st.integers(0, 3)), max_size=40), st.permutations(range(4)), st.integers(0, 3))
 def test_partitions_merge_to_the_slots_of_all_visits(
     placed: list[tuple[Closed, int]], order: list[int], cut: int
 ) -> None:
@@ -119,9 +117,7 @@ def test_partitions_merge_to_the_slots_of_all_visits(
 
 
 @given(st.lists(st.tuples(visits, st.integers(0, 3)), max_size=40), st.integers(0, 130), st.integers(1, 8))
-def test_window_counts_the_visits_between_its_ends(
-    placed: list[tuple[Closed, int]], end: int, length: int
-) -> None:
+def test_window_counts_the_visits_between_its_ends(placed: list[tuple[Closed, int]], end: int, length: int) -> None:
     slots = [slot for part in range(4) for slot in slots_of([v for v, at in placed if at == part]).values()]
     seen = window(slots, WIDTH, end, length * WIDTH)
     assert seen.start_us == seen.end_us - length * WIDTH
