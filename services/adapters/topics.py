@@ -62,6 +62,21 @@ async def create_topics(kafka: KafkaSettings) -> list[str]:
     return made
 
 
+async def require_topics(kafka: KafkaSettings) -> None:
+    """Raise TopicsError where a topic is missing or has other partitions; KafkaError where there is no broker."""
+    wanted = wanted_topics(kafka)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, client_id="floorstream-topics")
+    await admin.start()
+    try:
+        existing = await _partitions(admin, wanted)
+    finally:
+        await admin.close()
+    _require_same(wanted, existing)
+    missing = [topic.name for topic in wanted if topic.name not in existing]
+    if missing:
+        raise TopicsError(f"topics are missing: {', '.join(missing)}. Make them with `floorstream topics create`")
+
+
 async def _partitions(admin: Any, wanted: Iterable[WantedTopic]) -> dict[str, int]:
     """How many partitions those have that exist. Only these are asked for: asking alone may make a topic."""
     names = sorted({topic.name for topic in wanted} & set(await admin.list_topics()))

@@ -24,7 +24,7 @@ Reads a log and proposes a plant file: operations in order of mean position, sta
       --columns unit_id=serial,event_time=time,operation_id=machine+task,action=state \\
       --actions begin=start,end=finish
 
-A JSON Lines log holds one event per line, with the fields of schemas/json/RecordedEvent.schema.json.
+A JSON Lines log holds one event per line, with the fields of schemas/json/ScanEvent.schema.json.
 """
 
 

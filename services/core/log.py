@@ -18,12 +18,12 @@ REFUSALS: Mapping[Verdict, BadScan] = {
     Verdict.TOO_LATE: BadScan(
         Reason.TOO_LATE,
         "the event is older than what is kept of its unit: raise tracking.history_events / history_horizon and rebuild",
-        "事件早于该单元保留的历史:请调大 tracking.history_events / history_horizon 后重建",
+        "事件早于该单元保留的历史：请调大 tracking.history_events / history_horizon 后重建",
     ),
     Verdict.CONFLICTING_DUPLICATE: BadScan(
         Reason.CONFLICTING_DUPLICATE,
         "another event of this unit has the same event_id with other content: send it under an id of its own",
-        "该单元已有相同 event_id 但内容不同的事件:请使用新的 event_id 重新发送",
+        "该单元已有相同 event_id 但内容不同的事件：请使用新的 event_id 重新发送",
     ),
 }
 """What the two refusals say that only the unit's history can decide."""
@@ -48,7 +48,7 @@ def admit(event: Event, model: PlantModel | None, source: str, recorded: int | N
     raise BadScan(
         Reason.UNKNOWN_OPERATION if event.read_point_id is None else Reason.UNKNOWN_READ_POINT,
         "the record came before any plant model was in force: publish one, then replay",
-        "记录早于任何生效的工厂模型:请先发布工厂模型,再重放",
+        "记录早于任何生效的工厂模型：请先发布工厂模型，再重放",
     )
 
 

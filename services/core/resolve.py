@@ -84,7 +84,7 @@ def resolve(event: Event, model: PlantModel, source: str, recorded: int | None) 
         raise BadScan(
             Reason.CLOCK_AHEAD,
             f"event_time is {(time - recorded) / 1e6:.0f} s after it was recorded: set the clock of {source!r}",
-            f"事件时间比接收时间晚 {(time - recorded) / 1e6:.0f} 秒:请校准来源 {source!r} 的时钟",
+            f"事件时间比接收时间晚 {(time - recorded) / 1e6:.0f} 秒：请校准来源 {source!r} 的时钟",
         )
     read_point = None if event.read_point_id is None else _text("read_point_id", event.read_point_id)
     named = None if event.operation_id is None else _text("operation_id", event.operation_id)
@@ -130,7 +130,7 @@ def _text(field: str, value: str | None) -> str | None:
         text = clean(value)
     except ValueError as bad:
         raise BadScan(
-            Reason.MALFORMED, f"{field} has a control character ({bad})", f"{field} 含有控制字符({bad})"
+            Reason.MALFORMED, f"{field} has a control character ({bad})", f"{field} 含有控制字符（{bad}）"
         ) from None
     limit = LIMITS.get(field, OTHER_LIMIT)
     if len(text) > limit:
@@ -151,13 +151,13 @@ def _instant(field: str, value: str | int | float | None, clock: SourceClock, so
         raise BadScan(
             Reason.AMBIGUOUS_TIME,
             f"{field} {value!r}: {bad}; send it with its offset, or set sources.{source}.time_zone / time_format",
-            f"{field} {value!r} 有歧义:请带时区偏移发送,或在工厂模型中设置 sources.{source}.time_zone / time_format",
+            f"{field} {value!r} 有歧义：请带时区偏移发送，或在工厂模型中设置 sources.{source}.time_zone / time_format",
         ) from None
     except ValueError as bad:
         raise BadScan(
             Reason.MALFORMED,
             f"{field} {value!r}: {bad} (for source {source!r} see sources.{source}.time_zone / time_format)",
-            f"{field} {value!r} 无法识别:需要带时区的 RFC 3339 时间,或在工厂模型中设置 "
+            f"{field} {value!r} 无法识别：需要带时区的 RFC 3339 时间，或在工厂模型中设置 "
             f"sources.{source}.time_zone / time_format",
         ) from None
 
@@ -174,7 +174,7 @@ def _meaning(
             raise BadScan(
                 Reason.MALFORMED,
                 f"action {event.action!r} is none of {', '.join(ACTIONS)}",
-                f"动作 {event.action!r} 不在以下之列:{'、'.join(ACTIONS)}",
+                f"动作 {event.action!r} 不在以下之列：{'、'.join(ACTIONS)}",
             )
     if read_point_id is not None:
         read_point = model.read_points.get(read_point_id)
@@ -182,7 +182,7 @@ def _meaning(
             raise BadScan(
                 Reason.UNKNOWN_READ_POINT,
                 f"read point {read_point_id!r} is not in plant model version {model.version}: add it, then replay",
-                f"采集点 {read_point_id!r} 不在工厂模型第 {model.version} 版中:请先添加,再重放",
+                f"采集点 {read_point_id!r} 不在工厂模型第 {model.version} 版中：请先添加，再重放",
             )
         operation = operation or read_point.operation
         action = read_point.action if action is None else action
@@ -203,7 +203,7 @@ def _operation(operation: str | None, action: Action, model: PlantModel) -> str 
         raise BadScan(
             Reason.UNKNOWN_OPERATION,
             f"operation {operation!r} is not in plant model version {model.version}: add it, then replay",
-            f"工序 {operation!r} 不在工厂模型第 {model.version} 版中:请先添加,再重放",
+            f"工序 {operation!r} 不在工厂模型第 {model.version} 版中：请先添加，再重放",
         )
     return operation
 
