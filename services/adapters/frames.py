@@ -209,6 +209,17 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         with contextlib.suppress(ValueError):
             self._frame_ends[message.tp].remove(message.offset)
 
+    def readable_end(self, tp: TP) -> int | None:
+        """The offset behind the last record that can be read (an open transaction holds back what follows it).
+
+        As the newest fetch told; None before the first, and where the partition is not ours any more.
+        """
+        client = self._thread._consumer
+        if client is None or tp not in client.assignment():
+            return None
+        stable: int | None = client.last_stable_offset(tp)
+        return stable
+
     def committed_before(self, tp: TP) -> int | None:
         """Where the group stood when this member got the partition; None if it never committed."""
         committed: int | None = self._committed_offset[tp]

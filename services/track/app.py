@@ -24,6 +24,7 @@ from services.adapters.faust_app import die, frame_topic, make_app, run_app, tun
 from services.adapters.frames import Frame
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
+from services.adapters.topics import TopicsError, require_topics
 from services.core.errors import BrokenGuarantee, NotYet
 from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
@@ -66,6 +67,7 @@ class Track:
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Until `stop`; raises what makes going on impossible."""
+        await require_topics(self._settings.kafka)
         await self._outputs.start()
         await self._states.start()
         self._ready = ready
@@ -82,6 +84,7 @@ class Track:
         finally:
             for task in tasks[1:]:
                 await ended(task)
+            await self._give_up(set(self._recovering))
             await self._outputs.stop()
             await self._states.stop()
 
@@ -110,14 +113,15 @@ class Track:
             consumer.drop(event.message)
             return
         stale = frame.serial < consumer.serial(tp)
-        if not owned.begins_with(frame, consumer.committed_before(tp)) and owned.hole_before(frame, stale):
+        owned.require_state(consumer.committed_before(tp))
+        if not owned.begins_with(frame) and owned.hole_before(frame, stale):
             consumer.drop(event.message)
             if not stale:
                 log.warning("partition %d: at %d, got %d; reads again", tp.partition, owned.lane.offset, frame.start)
                 await consumer.rewind(tp, owned.lane.offset + 1)
             return
         if frame.end <= owned.lane.offset:
-            owned.require_whole_log(frame, consumer.highwater(tp))
+            owned.require_whole_log(consumer.readable_end(tp))
         for version in owned.lane.models_needed(frame.records):
             await self._plants.get(version)
         await owned.take(event, frame)
@@ -194,12 +198,16 @@ class Track:
 
     async def _keep_moving(self, partition: int, owned: Owned, now: float) -> None:
         tp = TP(topology.SCANS.name, partition)
-        offset, highwater = owned.lane.offset, self._app.consumer.highwater(tp)
-        self._report.stands(owned.lane, highwater, owned.under_way)
-        judgement = self._progress.judge(partition, offset, highwater, now)
+        consumer, offset = self._app.consumer, owned.lane.offset
+        end = consumer.readable_end(tp)
+        self._report.stands(owned.lane, end, owned.under_way)
+        owned.require_state(consumer.committed_before(tp))
+        judgement = self._progress.judge(partition, offset, end, now)
         if judgement is Judgement.READ_AGAIN:
             log.warning("partition %d: records wait after offset %d and none come; reads again", partition, offset)
-            await self._app.consumer.rewind(tp, offset + 1)
+            await consumer.rewind(tp, offset + 1)
+        elif judgement is Judgement.LOST:
+            owned.require_whole_log(end)
         elif judgement is Judgement.STUCK:
             raise NotYet(
                 f"partition {partition} stands at offset {offset} although records wait; a new process may help"
@@ -214,7 +222,9 @@ class Track:
 
 
 def exit_code(error: BaseException) -> int:
-    """70 where a guarantee is at stake or nobody expected this; 1 where trying again is right."""
+    """2 for a wrong setting, 1 where trying again is right, else 70: a guarantee is at stake."""
+    if isinstance(error, TopicsError):
+        return 2
     if isinstance(error, KafkaError | NotYet | OSError):
         return 1
     return 70
@@ -225,6 +235,10 @@ def end_process(error: BaseException) -> None:
     code = exit_code(error)
     if isinstance(error, BrokenGuarantee):
         log.error("stopping, exit %d: a guarantee could not be kept: %s", code, error)
+    elif isinstance(error, TopicsError):
+        log.error("stopping, exit %d: %s", code, error)
+    elif code == 1:
+        log.error("stopping, exit 1: start again when this is over: %s", error or repr(error))
     else:
         log.error("stopping, exit %d: going on could lose or double events", code, exc_info=error)
     die(code)

@@ -76,16 +76,19 @@ class Owned:
             return None
         return self._tail.exception()
 
-    def begins_with(self, frame: Frame, committed: int | None) -> bool:
+    def require_state(self, committed: int | None) -> None:
+        """Where the group has committed there must be a state: beginning anew would fold the rest only."""
+        if self.lane.offset < 0 and committed:
+            raise BrokenGuarantee(
+                f"{topology.SCANS.name}/{self.lane.partition}: the group has committed offset {committed}, but there "
+                f"is no state: {topology.UNITS_CHANGELOG} was emptied. Rebuild into a next generation"
+            )
+
+    def begins_with(self, frame: Frame) -> bool:
         """Is this the first frame of a system that finds a log whose head is gone already?"""
         lane = self.lane
         if lane.offset >= 0 or frame.start == 0 or not frame.whole:
             return False
-        if committed:
-            raise BrokenGuarantee(
-                f"{frame.topic}/{frame.partition}: the group has committed offset {committed}, but there is no state: "
-                f"{topology.UNITS_CHANGELOG} was emptied. Rebuild into a next generation"
-            )
         lane.offset = frame.start - 1
         return True
 
@@ -108,11 +111,11 @@ class Owned:
             )
         return True
 
-    def require_whole_log(self, frame: Frame, highwater: int | None) -> None:
+    def require_whole_log(self, end: int | None) -> None:
         """A log that ends before the state is another log: what it says would be passed over in silence."""
-        if highwater is not None and highwater <= self.lane.offset:
+        if end is not None and end <= self.lane.offset:
             raise BrokenGuarantee(
-                f"{frame.topic}/{frame.partition} ends at offset {highwater}, but the state includes offset "
+                f"{topology.SCANS.name}/{self.lane.partition} ends at offset {end}, but the state includes offset "
                 f"{self.lane.offset}: the log was lost or is another one. Rebuild into a next generation"
             )
 

@@ -10,6 +10,8 @@ READ_AGAIN_S = 3.0
 """Frames that were fetched and then cleared in a rebalance come again only if somebody asks for them."""
 GIVE_UP_S = 60.0
 """A new process joins the group anew, which has always helped."""
+LOST_S = 10.0
+"""A broker that has just become a partition's leader may tell an older end for a moment."""
 
 
 class Judgement(Enum):
@@ -18,11 +20,13 @@ class Judgement(Enum):
     FINE = auto()
     READ_AGAIN = auto()
     STUCK = auto()
+    LOST = auto()
 
 
 @dataclass(slots=True)
 class _Standing:
     offset: int
+    lost: bool
     since: float
     asked: float
 
@@ -33,12 +37,15 @@ class Progress:
     def __init__(self) -> None:
         self._standing: dict[int, _Standing] = {}
 
-    def judge(self, partition: int, offset: int, highwater: int | None, now: float) -> Judgement:
-        """`offset`: last one folded. `highwater`: the next the broker will give out, as its last fetch answer said."""
+    def judge(self, partition: int, offset: int, end: int | None, now: float) -> Judgement:
+        """`offset`: last one folded. `end`: the one behind the last that can be read, as the newest fetch told."""
         standing = self._standing.get(partition)
-        if standing is None or standing.offset != offset or highwater is None or highwater <= offset + 1:
-            self._standing[partition] = _Standing(offset, now, now)
+        lost = end is not None and end <= offset
+        if standing is None or (standing.offset, standing.lost) != (offset, lost) or end is None or end == offset + 1:
+            self._standing[partition] = _Standing(offset, lost, now, now)
             return Judgement.FINE
+        if lost:
+            return Judgement.LOST if now - standing.since > LOST_S else Judgement.FINE
         if now - standing.since > GIVE_UP_S:
             return Judgement.STUCK
         if now - standing.asked > READ_AGAIN_S:
