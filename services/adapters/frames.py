@@ -154,6 +154,7 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._frame_ends: defaultdict[TP, deque[int]] = defaultdict(deque)
+        self.rounds = 0
         super().__init__(*args, **kwargs)
         self._read_offset = _NoReadOffsets()
 
@@ -170,6 +171,7 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One message per fetched partition, at most MOST_RECORDS records each."""
+        self.rounds += 1
         fetched, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if fetched is None or self.should_stop:

@@ -202,7 +202,7 @@ class Track:
         end = consumer.readable_end(tp)
         self._report.stands(owned.lane, end, owned.under_way)
         owned.require_state(consumer.committed_before(tp))
-        judgement = self._progress.judge(partition, offset, end, now)
+        judgement = self._progress.judge(partition, offset, end, consumer.rounds, now)
         if judgement is Judgement.READ_AGAIN:
             log.warning("partition %d: records wait after offset %d and none come; reads again", partition, offset)
             await consumer.rewind(tp, offset + 1)

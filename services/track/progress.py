@@ -8,6 +8,8 @@ from enum import Enum, auto
 
 READ_AGAIN_S = 3.0
 """Frames that were fetched and then cleared in a rebalance come again only if somebody asks for them."""
+ROUNDS = 3
+"""Fetched rounds that must have been handed out besides: in a backlog the other partitions take their turns first."""
 GIVE_UP_S = 60.0
 """A new process joins the group anew, which has always helped."""
 LOST_S = 10.0
@@ -29,6 +31,7 @@ class _Standing:
     lost: bool
     since: float
     asked: float
+    round: int
 
 
 class Progress:
@@ -37,19 +40,24 @@ class Progress:
     def __init__(self) -> None:
         self._standing: dict[int, _Standing] = {}
 
-    def judge(self, partition: int, offset: int, end: int | None, now: float) -> Judgement:
-        """`offset`: last one folded. `end`: the one behind the last that can be read, as the newest fetch told."""
+    def judge(self, partition: int, offset: int, end: int | None, fetched: int, now: float) -> Judgement:
+        """`offset`: last one folded. `end`: the one behind the last that can be read, as the newest fetch told.
+
+        `fetched`: how many rounds of all partitions the consumer has handed out.
+        """
         standing = self._standing.get(partition)
         lost = end is not None and end <= offset
         if standing is None or (standing.offset, standing.lost) != (offset, lost) or end is None or end == offset + 1:
-            self._standing[partition] = _Standing(offset, lost, now, now)
+            self._standing[partition] = _Standing(offset, lost, now, now, fetched)
             return Judgement.FINE
         if lost:
             return Judgement.LOST if now - standing.since > LOST_S else Judgement.FINE
+        if fetched - standing.round < ROUNDS:
+            return Judgement.FINE
         if now - standing.since > GIVE_UP_S:
             return Judgement.STUCK
         if now - standing.asked > READ_AGAIN_S:
-            standing.asked = now
+            standing.asked, standing.round = now, fetched
             return Judgement.READ_AGAIN
         return Judgement.FINE
 
