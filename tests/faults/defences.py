@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
-from services.adapters import changelog
-from services.track import owned
+from faust.transport.consumer import ThreadDelegateConsumer
+
+from services.adapters import changelog, frames
+from services.track import app, owned
 from services.track.handler import Lane
 
 
@@ -64,11 +67,51 @@ def _recovery() -> None:
     owned.Owned.hole_before = lambda self, frame, stale: False  # type: ignore[method-assign]
 
 
+def _chain() -> None:
+    """A state batch may follow anything."""
+    changelog._Reading._mark = lambda self, record, offset, follows: setattr(self, "offset", offset)  # type: ignore
+
+
+def _end_at_an_exception() -> None:
+    """An exception leaves the agent, as in any Faust app."""
+
+    def leave(error: BaseException) -> None:
+        raise error
+
+    app.end_process = leave  # type: ignore[assignment]
+
+
+def _acknowledgements() -> None:
+    """What was handed to the producer counts as done."""
+    write = changelog.Changelog.write
+
+    async def hasty(self: Any, *batch: Any) -> Any:
+        _KEEP.append(await write(self, *batch))
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(SimpleNamespace(offset=0))
+        return future
+
+    async def at_once(acks: Sequence[Any]) -> None:
+        _KEEP.extend(acks)
+
+    changelog.Changelog.write = hasty  # type: ignore[method-assign]
+    owned.acknowledged = at_once  # type: ignore[attr-defined]
+
+
+def _gate() -> None:
+    """Records are fetched while the group deals anew, and then cleared by Faust: the hole must be seen and healed."""
+    frames.FrameConsumer._getmany = ThreadDelegateConsumer._getmany  # type: ignore[method-assign]
+
+
 DEFENCES: dict[str, Callable[[], None]] = {
     "outputs before state": _state_before_outputs,
     "offset in the state": _state_without_offset,
     "epochs": _epochs,
     "recovery": _recovery,
+    "chain": _chain,
+    "end at an exception": _end_at_an_exception,
+    "acknowledgements": _acknowledgements,
+    "gate": _gate,
 }
 
 

@@ -1,7 +1,8 @@
 """The track stage as a process of its own, which a test can have killed or stopped at a named step of a frame.
 
 KILL_AT / PAUSE_AT = STEP:N — at the N-th time the step is reached, SIGKILL or SIGSTOP to itself.
-Steps: folded, outputs sent, outputs acked, changelog sent, changelog acked, frame acked.
+RAISE_AT — an exception there. Steps: folded, outputs sent, outputs acked, changelog sent, changelog acked, frame acked.
+VIA = PORT=PORT — connect to the second wherever the first is meant. REQUEST_TIMEOUT_S, LOST_S — shorter than in life.
 WITHOUT names a defence that is taken away here, in the test, to see that a test of it can fail.
 """
 
@@ -10,11 +11,16 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvloop
+from aiokafka import client
 
 from services import settings
+from services.adapters import batches
+from services.track import progress
 from services.track.app import serve
 from tests.faults.defences import take_away
 from tests.integration.store_process import at_points
@@ -92,14 +98,45 @@ async def ended(child: subprocess.Popen[bytes], seconds: float = 60) -> int:
     return int(child.returncode)
 
 
+class Raising:
+    """Raises at a step, otherwise does what `other` does there."""
+
+    def __init__(self, plan: str, other: Callable[[str], None]) -> None:
+        self._step, _, count = plan.partition(":")
+        self._left, self._other = int(count or 0), other
+
+    def __call__(self, step: str) -> None:
+        if step == self._step:
+            self._left -= 1
+            if self._left == 0:
+                raise LookupError(f"raised by the test at {step!r}")
+        self._other(step)
+
+
+def connect_via(ports: str) -> None:
+    """Brokers tell clients where they are: connections meant for one port go to another."""
+    meant, _, instead = ports.partition("=")
+    connect = client.create_conn
+
+    async def elsewhere(host: str, port: int, **settings: Any) -> Any:
+        return await connect(host, int(instead) if port == int(meant) else port, **settings)
+
+    client.create_conn = elsewhere
+
+
 def main() -> int:
     """Run the stage with the crash points the environment names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     environment = dict(os.environ)
     take_away(environment.get("WITHOUT", ""))
+    batches.REQUEST_TIMEOUT_S = float(environment.get("REQUEST_TIMEOUT_S", batches.REQUEST_TIMEOUT_S))
+    progress.LOST_S = float(environment.get("LOST_S", progress.LOST_S))
+    if "VIA" in environment:
+        connect_via(environment["VIA"])
+    reached = Raising(environment.get("RAISE_AT", ""), at_points(environment))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         ready = environment.get("FLOORSTREAM_READY_FILE", "")
-        return runner.run(serve(settings.read(environment), ready, at_points(environment)))
+        return runner.run(serve(settings.read(environment), ready, reached))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,182 @@
+"""track ends by itself where going on could lose or double events, says why, and commits nothing that was not done."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services import topology
+from services.adapters.changelog import EPOCH_KEY
+from tests.faults.proxy import Fault, ProduceProxy
+from tests.faults.scans import Floor
+from tests.faults.topics import append, append_mark, changelog, committed, empty, state_marks
+from tests.faults.track_process import TrackProcesses, ended
+from tests.parts import until
+
+BROKEN, AGAIN = 70, 1
+PRODUCE_LIMIT = {"REQUEST_TIMEOUT_S": "2"}
+
+
+async def run_once(floor: Floor, workers: TrackProcesses) -> None:
+    """A worker has tracked a load and was asked to stop."""
+    await floor.produce(seed=4, units=20)
+    worker = workers.start()
+    await floor.tracked()
+    worker.terminate()
+    assert await ended(worker) == 0
+
+
+async def raise_in_the_agent(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
+    await floor.produce(seed=4, units=20)
+    assert await ended(workers.start(RAISE_AT="folded:1", **environment), 20) == BROKEN
+    assert "raised by the test at 'folded'" in workers.log
+    assert set((await committed(floor.broker)).values()) == {0}
+
+
+async def break_the_chain(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
+    await run_once(floor, workers)
+    await append_mark(floor.broker, 0, 9_999, 9_998)
+    assert await ended(workers.start(**environment), 20) == BROKEN
+    assert "continues source offset 9998, but the state stands at" in workers.log
+
+
+async def lose_acknowledgements(
+    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str, **environment: str
+) -> None:
+    """The broker appends and never says so; the worker ends, having committed nothing of it."""
+    await floor.produce(seed=4, units=20)
+    worker = workers.start(VIA=via, **PRODUCE_LIMIT, **environment)
+    before = {partition: offset + 1 for partition, offset in floor.last.items()}
+    await until(lambda: same(committed(floor.broker), before), "all is committed")
+    proxy.fault = Fault.SWALLOW
+    await floor.produce(seed=5, units=20)
+    assert await ended(worker, 20) == AGAIN
+    assert proxy.lost > 0
+    assert await committed(floor.broker) == before
+
+
+async def same(found: object, wanted: object) -> bool:
+    """Is what was asked for there?"""
+    return await found == wanted  # type: ignore[misc]
+
+
+@pytest.fixture
+async def proxy(fresh_broker: str) -> AsyncIterator[ProduceProxy]:
+    """A way to the broker that can lose answers."""
+    proxy = ProduceProxy(fresh_broker)
+    yield proxy
+    await proxy.stop()
+
+
+@pytest.fixture
+async def via(fresh_broker: str, proxy: ProduceProxy) -> str:
+    """What a worker is told to go that way."""
+    return f"{fresh_broker.partition(':')[2]}={(await proxy.start()).partition(':')[2]}"
+
+
+async def test_an_exception_in_the_agent(floor: Floor, workers: TrackProcesses) -> None:
+    await raise_in_the_agent(floor, workers)
+
+
+async def test_a_state_batch_that_does_not_follow_the_last_one(floor: Floor, workers: TrackProcesses) -> None:
+    await break_the_chain(floor, workers)
+
+
+async def test_a_log_that_was_lost(floor: Floor, workers: TrackProcesses) -> None:
+    await run_once(floor, workers)
+    await empty(floor.broker, topology.SCANS.name)
+    assert await ended(workers.start(LOST_S="1"), 20) == BROKEN
+    assert "ends at offset 0, but the state includes offset" in workers.log
+
+
+async def test_a_log_that_was_lost_and_begins_anew(floor: Floor, workers: TrackProcesses) -> None:
+    await run_once(floor, workers)
+    await empty(floor.broker, topology.SCANS.name)
+    await append(floor.broker, topology.SCANS.name, 0, [b"{}"] * 3)
+    assert await ended(workers.start(), 20) == BROKEN
+    assert "ends at offset 3, but the state includes offset" in workers.log
+
+
+async def test_an_emptied_changelog(floor: Floor, workers: TrackProcesses) -> None:
+    await run_once(floor, workers)
+    await empty(floor.broker, topology.UNITS_CHANGELOG)
+    assert await ended(workers.start(), 20) == BROKEN
+    assert f"there is no state: {topology.UNITS_CHANGELOG} was emptied" in workers.log
+
+
+async def test_a_stop_that_was_asked_for_commits_all_that_was_done(floor: Floor, workers: TrackProcesses) -> None:
+    load = asyncio.create_task(floor.produce(seed=4, units=300, pause_every=1))
+    worker = workers.start()
+
+    async def some() -> bool:
+        return sum((await committed(floor.broker)).values()) > 100
+
+    await until(some, "some scans are committed")
+    worker.terminate()
+    assert await ended(worker) == 0
+    assert await committed(floor.broker) == {p: mark + 1 for p, mark in (await state_marks(floor.broker)).items()}
+    load.cancel()
+
+
+async def test_a_stop_while_recovering(floor: Floor, workers: TrackProcesses) -> None:
+    await run_once(floor, workers)
+    worker = workers.start()
+
+    async def claimed() -> bool:
+        return len([r for r in await changelog(floor.broker) if r.key == EPOCH_KEY]) > 4
+
+    await until(claimed, "the second worker has claimed a partition")
+    worker.send_signal(signal.SIGINT)
+    assert await ended(worker) == 0
+
+
+async def test_no_broker(workers: TrackProcesses) -> None:
+    assert await ended(workers.start(FLOORSTREAM_KAFKA="127.0.0.1:9")) == AGAIN
+    assert "stopping, exit 1: start again" in workers.log
+    assert "Traceback" not in workers.log
+
+
+async def test_acknowledgements_that_never_come(
+    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
+) -> None:
+    await lose_acknowledgements(floor, workers, proxy, via)
+    workers.start()
+    await floor.check()
+
+
+async def test_acknowledgements_cut_off_for_a_while(
+    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
+) -> None:
+    worker = workers.start(VIA=via)
+    await workers.takes_work(worker)
+    proxy.fault = Fault.CLOSE
+    await floor.produce(seed=4, units=60)
+
+    async def some_lost() -> bool:
+        return proxy.lost > 3
+
+    await until(some_lost, "answers are lost")
+    proxy.fault = Fault.NONE
+    await floor.check()
+    assert worker.poll() is None
+
+
+@pytest.mark.slow
+async def test_red_when_an_exception_leaves_the_agent(floor: Floor, workers: TrackProcesses) -> None:
+    with pytest.raises(AssertionError):
+        await raise_in_the_agent(floor, workers, WITHOUT="end at an exception")
+
+
+@pytest.mark.slow
+async def test_red_without_the_chain(floor: Floor, workers: TrackProcesses) -> None:
+    with pytest.raises(AssertionError):
+        await break_the_chain(floor, workers, WITHOUT="chain")
+
+
+@pytest.mark.slow
+async def test_red_when_nobody_waits_for_acknowledgements(
+    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
+) -> None:
+    with pytest.raises(AssertionError):
+        await lose_acknowledgements(floor, workers, proxy, via, WITHOUT="acknowledgements")
