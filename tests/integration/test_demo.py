@@ -32,8 +32,8 @@ async def test_numbers_move_and_are_never_ahead_of_the_clock(demo: Running) -> N
 
     async def moved() -> bool:
         shown = await board(demo)
-        state = shown["plant"]["state"]
-        if state is None or state["newest_event_us"] is None:
+        state = shown["plant"] and shown["plant"]["state"]
+        if not state or state["newest_event_us"] is None:
             return False
         assert state["newest_event_us"] <= shown["now_us"]
         seen.append(state["newest_event_us"])
