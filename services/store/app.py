@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 import uvloop
+from aiokafka.errors import KafkaError
 
 from services import topology
 from services.adapters.kafka_consumer import Assignment, GroupFeed
@@ -217,6 +218,10 @@ async def serve(
     except BrokenGuarantee as error:
         log.error("stopping: %s", error)
         return 70
+    except KafkaError as error:
+        # Also what a broker answers to a member whose name somebody else has taken. The positions are in the database.
+        log.error("stopping: the broker refuses us (%s); a restart goes on from the database's positions", error)
+        return 1
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         log.error("stopping: the database has another schema (%s): run `floorstream migrate`", error)
         return 1

@@ -138,7 +138,11 @@ async def test_two_stores_share_the_partitions(fresh_broker: str, database: str,
     await floor.produce(fresh_broker, 1, 2)
     await floor.stored(database)
     await floor.check(database)
-    assert stores.log.count("takes work") >= 2
+
+    async def both_work() -> bool:
+        return stores.log.count("takes work") >= 2
+
+    await until(both_work, "both stores take work")
     second.terminate()
     assert await ended(second) == 0
     assert "Traceback" not in stores.log
