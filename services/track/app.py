@@ -114,7 +114,10 @@ class Track:
             return
         stale = frame.serial < consumer.serial(tp)
         owned.require_state(consumer.committed_before(tp))
-        if not owned.begins_with(frame) and owned.hole_before(frame, stale):
+        if owned.lane.offset < 0 < frame.start:
+            # Only the broker knows whether the head of the log is gone or was lost on its way to us.
+            owned.begin_behind(min(frame.start, (await consumer.earliest_offsets(tp))[tp]))
+        if owned.hole_before(frame, stale):
             consumer.drop(event.message)
             if not stale:
                 log.warning("partition %d: at %d, got %d; reads again", tp.partition, owned.lane.offset, frame.start)

@@ -25,7 +25,7 @@ log = logging.getLogger("floorstream.track")
 FRAMES_UNDER_WAY = 4
 """Folded but not yet acknowledged, per partition."""
 REWINDS = 3
-"""So often a hole is read again before it is believed."""
+"""So often the same hole is read again before it is believed."""
 
 Reached = Callable[[str], None]
 """Told the name of each step as it is done; the fault tests end the process there."""
@@ -50,6 +50,7 @@ class Owned:
         self._under_way: asyncio.Queue[tuple[Any, list[tuple[Effects, list[Any]]]]] = asyncio.Queue(FRAMES_UNDER_WAY)
         self._tail: asyncio.Task[None] | None = None
         self._rewinds = 0
+        self._hole: tuple[int, int] | None = None
         self._stale: set[bytes] = set()
 
     async def recover(self) -> None:
@@ -84,13 +85,9 @@ class Owned:
                 f"is no state: {topology.UNITS_CHANGELOG} was emptied. Rebuild into a next generation"
             )
 
-    def begins_with(self, frame: Frame) -> bool:
-        """Is this the first frame of a system that finds a log whose head is gone already?"""
-        lane = self.lane
-        if lane.offset >= 0 or frame.start == 0 or not frame.whole:
-            return False
-        lane.offset = frame.start - 1
-        return True
+    def begin_behind(self, first: int) -> None:
+        """Nothing has been folded yet, and what lies before this offset was removed before we came."""
+        self.lane.offset = first - 1
 
     def hole_before(self, frame: Frame, stale: bool) -> bool:
         """Are offsets missing between the state and the frame? `stale`: it was fetched before the last rewind.
@@ -98,11 +95,14 @@ class Owned:
         Raises BrokenGuarantee when reading again has not helped.
         """
         if frame.whole and frame.start <= self.lane.offset + 1:
-            self._rewinds = 0
+            self._hole = None
             return False
         if stale:
             return True
-        self._rewinds += 1
+        hole = (self.lane.offset, frame.start)
+        # What was lost on the way leaves another hole each time, a hole in the log the same.
+        self._rewinds = self._rewinds + 1 if hole == self._hole else 1
+        self._hole = hole
         if self._rewinds > REWINDS:
             raise BrokenGuarantee(
                 f"{frame.topic}/{frame.partition}: the state stands at offset {self.lane.offset}, the log goes on at "
