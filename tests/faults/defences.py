@@ -1,6 +1,7 @@
 """Defences of the track stage, taken away one at a time to see that the fault tests can fail. Never in the product."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -103,6 +104,22 @@ def _gate() -> None:
     frames.FrameConsumer._getmany = ThreadDelegateConsumer._getmany  # type: ignore[method-assign]
 
 
+def _every_fetch() -> None:
+    """Every third fetched partition is lost, as when Faust clears what it fetched during a rebalance."""
+    fetch, count = frames.FrameConsumerThread._fetch_records, itertools.count(1)
+
+    async def lose(self: Any, *arguments: Any, **named: Any) -> Any:
+        taken = await fetch(self, *arguments, **named)
+        return {tp: records for tp, records in taken.items() if next(count) % 3}
+
+    frames.FrameConsumerThread._fetch_records = lose  # type: ignore[method-assign]
+
+
+def _hole_check() -> None:
+    """A frame is taken wherever it begins."""
+    owned.Owned.hole_before = lambda self, frame, stale: False  # type: ignore[method-assign]
+
+
 DEFENCES: dict[str, Callable[[], None]] = {
     "outputs before state": _state_before_outputs,
     "offset in the state": _state_without_offset,
@@ -112,12 +129,14 @@ DEFENCES: dict[str, Callable[[], None]] = {
     "end at an exception": _end_at_an_exception,
     "acknowledgements": _acknowledgements,
     "gate": _gate,
+    "every fetch": _every_fetch,
+    "hole check": _hole_check,
 }
 
 
-def take_away(name: str) -> None:
-    """Take one defence away; nothing for an empty name."""
-    if name:
+def take_away(names: str) -> None:
+    """Take defences away, several joined by +; nothing for an empty text."""
+    for name in filter(None, names.split("+")):
         DEFENCES[name]()
 
 

@@ -225,7 +225,10 @@ class consuming:
     def __init__(self, broker: str, topic: str, partitions: int) -> None:
         self._where = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="earliest"
+            bootstrap_servers=broker,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
 
     async def __aenter__(self) -> AIOKafkaConsumer:

@@ -30,6 +30,26 @@ async def test_killed_at_a_step_of_a_frame(step: str, floor: Floor, workers: Tra
     assert tracked.marks == floor.last
 
 
+async def lose_fetches(floor: Floor, workers: TrackProcesses, without: str) -> None:
+    """What was fetched is lost on the way again and again, the last of a partition too."""
+    child = workers.start(WITHOUT=without)
+    await workers.takes_work(child)
+    await floor.produce(seed=1, units=60, pause_every=1)
+    await floor.check()
+    assert child.poll() is None
+    assert "reads again" in workers.log
+
+
+async def test_fetches_lost_on_the_way_are_read_again(floor: Floor, workers: TrackProcesses) -> None:
+    await lose_fetches(floor, workers, "every fetch")
+
+
+@pytest.mark.slow
+async def test_red_without_looking_for_holes(floor: Floor, workers: TrackProcesses) -> None:
+    with pytest.raises(AssertionError):
+        await lose_fetches(floor, workers, "every fetch+hole check")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_killed_at_random(seed: int, floor: Floor, workers: TrackProcesses) -> None:
