@@ -18,7 +18,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from services.core.errors import BrokenGuarantee
 from services.settings import KafkaSettings
@@ -164,6 +164,9 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
             found = await self._consumer.getmany(*open_now, timeout_ms=int(timeout_s * 1000), max_records=most)
         except OffsetOutOfRangeError as error:
             raise BrokenGuarantee(self._out_of_range(error.args[0])) from error
+        except NoOffsetForPartitionError:
+            # Of a partition that came a moment ago: its owner is about to say where it goes on.
+            return {}
         except KafkaError as error:
             if not error.retriable:
                 raise
