@@ -31,6 +31,7 @@ FETCH_BYTES = 1 << 20
 NO_POLL_LIMIT_MS = 86_400_000
 """We stop asking for records while the database is away, and stay a member all the while."""
 START_PAUSE_SECONDS = 1.0
+NO_POSITION_PAUSE_SECONDS = 0.1
 LOG_STARTS_SECONDS = 10.0
 METADATA_MS = 30_000
 """How soon a topic is noticed that was made after we joined."""
@@ -59,6 +60,7 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         self._positions: dict[TopicPartition, int] = {}
         self._held: frozenset[TopicPartition] = frozenset()
         self._reading = asyncio.Event()
+        self._without_position = 0.0
         self.assigned = Assignment(0, frozenset())
         self.assigned_now = asyncio.Event()
 
@@ -165,15 +167,26 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         except OffsetOutOfRangeError as error:
             raise BrokenGuarantee(self._out_of_range(error.args[0])) from error
         except NoOffsetForPartitionError:
-            # Of a partition that came a moment ago: its owner is about to say where it goes on.
+            await self._wait_for_positions()
             return {}
         except KafkaError as error:
             if not error.retriable:
                 raise
             log.warning("reading failed (%s); trying again", error)
             return {}
+        self._without_position = 0.0 if found else self._without_position
         self._require_whole_logs()
         return {(tp.topic, tp.partition): records for tp, records in found.items() if tp in self._positions}
+
+    async def _wait_for_positions(self) -> None:
+        """A partition came a moment ago and its owner is about to say where it goes on.
+
+        Only for a session: where another process has taken our name the group never deals to us again.
+        """
+        if self._without_position > self._settings.session_timeout_s:
+            raise NoOffsetForPartitionError("partitions without positions: the group no longer deals to this member")
+        self._without_position += NO_POSITION_PAUSE_SECONDS
+        await asyncio.sleep(NO_POSITION_PAUSE_SECONDS)
 
     def _require_whole_logs(self) -> None:
         """A log that ends before the position we go on from was lost; the embedded broker just stays silent then."""
