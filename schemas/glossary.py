@@ -9,12 +9,15 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
+from schemas.alerts import AlertActionKind, AlertChange, AlertEnd, AlertState, SubjectKind
 from schemas.event import Action
 from schemas.machine import MachineState
 from schemas.master import OrderChange
+from schemas.plant_alerting import Language, Measure, Priority
 from schemas.plant_document import DwellClock, Presence, ReadPointAction
 from schemas.rejects import Origin, Reason
 from schemas.visits import Flag, Outcome, Phase, UnitStatus
+from schemas.work_units import MachineCondition
 
 FILE = Path(__file__).parent / "glossary.yaml"
 
@@ -31,6 +34,15 @@ GROUP_OF: Mapping[type[StrEnum], str] = {
     DwellClock: "dwell_clocks",
     MachineState: "machine_states",
     OrderChange: "order_changes",
+    MachineCondition: "machine_conditions",
+    AlertState: "alert_states",
+    AlertChange: "alert_changes",
+    AlertEnd: "alert_ends",
+    AlertActionKind: "alert_actions",
+    SubjectKind: "alert_subjects",
+    Priority: "alert_priorities",
+    Measure: "alert_measures",
+    Language: "languages",
 }
 """Enumeration of the contract → its group in the glossary."""
 

@@ -38,6 +38,15 @@ class OldestStay(Message):
     )
 
 
+class CountedWip(Message):
+    """WIP from the counters at the entrance and exit of an operation, beside that of the scans."""
+
+    wip: int = Field(description="baseline + in − out; below zero where counters or baseline are wrong")
+    came_in: Count = Field(description="parts counted in")
+    went_out: Count = Field(description="parts counted out")
+    difference: int = Field(description="counted WIP − WIP of the scans, in pieces")
+
+
 class OperationState(Message):
     """One operation now."""
 
@@ -56,7 +65,17 @@ class OperationState(Message):
     scrapped: Count
     rework: Count
     oldest: list[OldestStay] = Field(default=[], max_length=MOST_OLDEST, description="oldest first")
-    over_dwell_limit: Count | None = Field(default=None, description="open stays longer than dwell_limit")
+    over_dwell_limit: Count | None = Field(
+        default=None, description="open stays longer than dwell_limit; null: the operation has none"
+    )
+    over_dwell_limit_is_least: bool = Field(default=False, description="there may be more than over_dwell_limit")
+    last_departure_us: Micros | None = Field(
+        default=None, description="begin of the newest minute in which a visit closed here; null: none in 8 h"
+    )
+    backfilled: Count = Field(
+        default=0, description="accepted events that came in more than 2 min after they happened; only grows"
+    )
+    counted: CountedWip | None = Field(default=None, description="WIP by counters; null: the operation has none")
     windows: dict[str, Window] = Field(default={}, description="`15m`, `1h`, `8h`")
     coverage: Coverage = Field(description="partition → [generation, offset] counted up to")
     newest_event_us: Micros | None = Field(default=None, description="newest event time; null: none yet")

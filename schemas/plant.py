@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 from schemas.explain import phrase
 from schemas.plant_canonical import canonical, nested
 from schemas.plant_checks import check_plant
-from schemas.plant_document import PlantDocument, keys_of
+from schemas.plant_document import PlantDocument
 from schemas.plant_lines import Lines, Path, Problem, read_lines
+from schemas.plant_part import keys_of
 
 
 class PlantError(ValueError):

@@ -6,7 +6,9 @@ shape of the file.
 
 from typing import Any
 
-from schemas.plant_document import Area, Calendar, Name, PlantDocument, Product, WorkCenter
+from schemas.plant_alerting_canonical import canonical_alerting, canonical_team, nested_alerting
+from schemas.plant_document import Area, Calendar, PlantDocument, Product, WorkCenter
+from schemas.plant_part import names
 from schemas.plant_values import duration_text
 
 Document = dict[str, Any]
@@ -27,16 +29,16 @@ def canonical(document: PlantDocument) -> Document:
             "history_horizon_us": tracking.history_horizon,
             "unit_retention_us": tracking.unit_retention,
         },
-        "site": {"id": site.id, "name": _name(site.name, site.id), "time_zone": site.time_zone},
+        "site": {"id": site.id, "name": names(site.name, site.id), "time_zone": site.time_zone},
         "sources": {key: source.model_dump() for key, source in document.sources.items()},
         "calendars": {key: _calendar(calendar) for key, calendar in document.calendars.items()},
-        "areas": [{"id": area.id, "name": _name(area.name, area.id)} for area in document.areas],
+        "areas": [{"id": area.id, "name": names(area.name, area.id)} for area in document.areas],
         "work_centers": [
-            {"id": c.id, "name": _name(c.name, c.id), "area": area.id, "calendar": c.calendar} for area, c in centers
+            {"id": c.id, "name": names(c.name, c.id), "area": area.id, "calendar": c.calendar} for area, c in centers
         ],
         "operations": [operation for area, center in centers for operation in _operations(area, center)],
         "work_units": [
-            {"id": unit.id, "name": _name(unit.name, unit.id), "work_center": center.id}
+            {"id": unit.id, "name": names(unit.name, unit.id), "work_center": center.id}
             for _, center in centers
             for unit in center.work_units
         ],
@@ -52,18 +54,16 @@ def canonical(document: PlantDocument) -> Document:
             for point in center.read_points
         ],
         "products": [_product(product) for product in document.products],
+        "teams": [canonical_team(team) for team in document.teams],
+        "alerting": canonical_alerting(document.alerting),
     }
-
-
-def _name(name: Name, default: str) -> dict[str, str]:
-    return {"en": name.en or name.zh or default, "zh": name.zh or name.en or default}
 
 
 def _calendar(calendar: Calendar) -> Document:
     return {
         "week": calendar.week,
         "shifts": [
-            {"id": s.id, "name": _name(s.name, s.id), "from": s.from_, "to": s.to, "breaks": s.breaks}
+            {"id": s.id, "name": names(s.name, s.id), "from": s.from_, "to": s.to, "breaks": s.breaks}
             for s in calendar.shifts
         ],
         "exceptions": [
@@ -77,7 +77,7 @@ def _operations(area: Area, center: WorkCenter) -> list[Document]:
     return [
         {
             "id": operation.id,
-            "name": _name(operation.name, operation.id),
+            "name": names(operation.name, operation.id),
             "area": area.id,
             "work_center": center.id,
             "wip_limit": operation.wip_limit,
@@ -112,6 +112,8 @@ def nested(model: Document) -> Document:
         "calendars": model["calendars"],
         "areas": [_nested_area(model, area) for area in model["areas"]],
         "products": model["products"],
+        "teams": model["teams"],
+        "alerting": nested_alerting(model["alerting"]),
     }
     kept: Document = _without_empty(shape)
     return kept

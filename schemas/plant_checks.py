@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from schemas.plant_alerting_checks import check_alerting
 from schemas.plant_calendar_checks import check_calendars
 from schemas.plant_lines import Lines, Path
 
@@ -39,6 +40,7 @@ def check_plant(lines: Lines) -> None:
     _check_products(lines, products, _ids(operations))
     _check_sources(lines)
     check_calendars(lines)
+    check_alerting(lines, {"operation": _ids(operations), "work unit": _ids(units), "work center": _ids(centers)})
 
 
 def _parts(value: Any, keys: tuple[str, ...], base: Path = ()) -> list[Found]:

@@ -3,15 +3,15 @@
 site, tracking, sources, calendars
 areas ▸ work centers ▸ work units, operations, read points
 products with routings
+teams, alerting (see plant_alerting.py)
 """
 
 from enum import StrEnum
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import Field
 
+from schemas.plant_alerting import Alerting, Team
+from schemas.plant_part import Name, Part, PartOrText
 from schemas.plant_values import (
     Amount,
     Date,
@@ -25,49 +25,8 @@ from schemas.plant_values import (
     TimeZone,
     Week,
     Weekday,
-    Words,
     YesNo,
 )
-
-
-class Part(BaseModel):
-    """A mapping of the plant file. Unknown keys are errors; a key without a value counts as left out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_empty(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        known = keys_of(cls)
-        return {key: item for key, item in value.items() if item is not None or key not in known}
-
-
-def keys_of(part: type[BaseModel]) -> dict[str, Any]:
-    """The keys of a mapping as they are written in the file → the field's annotation."""
-    return {field.alias or name: field.annotation for name, field in part.model_fields.items()}
-
-
-class PartOrText(Part):
-    """A mapping that may also be written as one plain text."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Tell editors that the plain text is right, too."""
-        return {"anyOf": [{"type": "string"}, handler(core)]}
-
-
-class Name(PartOrText):
-    """What people call a thing, in English and Chinese. A plain text stands for both."""
-
-    en: Words | None = Field(default=None, description="English name; default: the Chinese one")
-    zh: Words | None = Field(default=None, description="Chinese name; default: the English one")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, value: object) -> object:
-        return {"en": value, "zh": value} if isinstance(value, str) else value
 
 
 class Presence(StrEnum):
@@ -181,11 +140,6 @@ class WorkUnit(PartOrText):
     id: PlantId = Field(description="work_unit_id")
     name: Name = Field(default=Name(), description="name people see")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, value: object) -> object:
-        return {"id": value} if isinstance(value, str) else value
-
 
 class Operation(Part):
     """One step of work: WIP and dwell are kept per operation."""
@@ -256,3 +210,5 @@ class PlantDocument(Part):
     calendars: dict[PlantId, Calendar] = Field(default={}, description="working calendars by name")
     areas: list[Area] = Field(min_length=1, description="areas of the site")
     products: list[Product] = Field(default=[], description="products with their routings")
+    teams: list[Team] = Field(default=[], description="who is called")
+    alerting: Alerting = Field(default=Alerting(), description="when somebody is called")

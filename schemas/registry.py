@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.alerts import Alert, AlertAction, AlertPending
 from schemas.event import BarrierMarker, ModelMarker, ScanEvent, SubmittedEvent, Transform
 from schemas.machine import MachineEvent
 from schemas.master import Order, PlantVersion
@@ -17,6 +18,7 @@ from schemas.operations import OperationState, PlantState
 from schemas.partials import OperationPartial, PlantPartial, SlotPartial
 from schemas.rejects import Reject
 from schemas.visits import FrameMark, UnitChanged
+from schemas.work_units import WorkUnitState
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -105,8 +107,38 @@ TOPICS = (
         partitions="M",
         retention="compacted",
         writers=("aggregate",),
-        readers=("show", "store", "any Kafka consumer"),
+        readers=("alert", "show", "store", "any Kafka consumer"),
         models=(OperationState, PlantState),
+    ),
+    Topic(
+        name="floor.work_units",
+        purpose="What every machine is doing, and its counted parts.",
+        key="work_unit_id in UTF-8",
+        partitions="N; partition = that of floor.machines",
+        retention="compacted",
+        writers=("aggregate",),
+        readers=("aggregate", "alert", "show", "store", "any Kafka consumer"),
+        models=(WorkUnitState,),
+    ),
+    Topic(
+        name="floor.alerts",
+        purpose="Every version of every alert; and which limits are passed, but not for long enough yet.",
+        key="alert_id in UTF-8; `\\0pending|<alert_id>`; `\\0epoch` for the owner's claim (8 bytes or empty)",
+        partitions="M; partition = murmur2(subject_id) mod M",
+        retention="compacted",
+        writers=("alert",),
+        readers=("alert", "notify", "show", "store", "any Kafka consumer"),
+        models=(AlertPending, Alert),
+    ),
+    Topic(
+        name="floor.alert_actions",
+        purpose="What people do about alerts: acknowledge, shelve, unshelve.",
+        key="alert_id in UTF-8",
+        partitions="M; partition = that of floor.alerts",
+        retention="at least 30 days",
+        writers=("show",),
+        readers=("alert", "store"),
+        models=(AlertAction,),
     ),
     Topic(
         name="floor.rejects",

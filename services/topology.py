@@ -59,10 +59,25 @@ PARTIALS = Topic(
     "floor.partials", "kind|partition|…|operation_id", "partials", "operations", ("track",), ("aggregate",), COMPACTED
 )
 OPERATIONS = Topic(
-    "floor.operations", "operation_id", "operations", "operations", ("aggregate",), ("show", "store"), COMPACTED
+    "floor.operations",
+    "operation_id",
+    "operations",
+    "operations",
+    ("aggregate",),
+    ("alert", "show", "store"),
+    COMPACTED,
 )
+WORK_UNITS = Topic(
+    "floor.work_units", "work_unit_id", "work_units", "scans", ("aggregate",), ("aggregate", "alert", "show"),
+    COMPACTED,
+)  # fmt: skip
+ALERTS = Topic("floor.alerts", "alert_id", "alerts", "operations", ("alert",), ("alert", "notify", "show"), COMPACTED)
+ALERT_ACTIONS = Topic(
+    "floor.alert_actions", "alert_id", "alerts", "operations", ("show",), ("alert",),
+    {**LOG, "retention.ms": str(30 * DAY_MS)},
+)  # fmt: skip
 MACHINES = Topic(
-    "floor.machines", "work_unit_id", "machines", "scans", ("ingest",), ("store",),
+    "floor.machines", "work_unit_id", "machines", "scans", ("ingest",), ("aggregate", "store"),
     {**LOG, "retention.ms": str(30 * DAY_MS)},
 )  # fmt: skip
 MASTER = Topic(
@@ -70,7 +85,9 @@ MASTER = Topic(
     ("ingest", "track", "aggregate", "store", "show"), {"cleanup.policy": "compact"},
 )  # fmt: skip
 
-TOPICS: tuple[Topic, ...] = (SCANS, VISITS, REJECTS, PARTIALS, OPERATIONS, MACHINES, MASTER)
+TOPICS: tuple[Topic, ...] = (
+    SCANS, VISITS, REJECTS, PARTIALS, OPERATIONS, MACHINES, WORK_UNITS, ALERTS, ALERT_ACTIONS, MASTER
+)  # fmt: skip
 
 STAGES: tuple[str, ...] = ("ingest", "track", "aggregate", "store", "show")
 """In the order of the road; each is a folder, a process and a consumer group of its own."""

@@ -5,11 +5,14 @@ Built from the canonical document that the linter of the plant file makes; it is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from services.core.calendar import WorkingCalendar
 from services.core.scan import Action
+from services.core.shift_plan import CalendarException, ShiftPattern
 
 
 class Presence(StrEnum):
@@ -110,6 +113,31 @@ class PlantModel:
         return Presence.MULTIPLE not in {self.tracking.presence, *self.presences.values()}
 
     @cached_property
+    def time_zone(self) -> str:
+        """IANA zone of the site."""
+        zone: str = self.document.get("site", {}).get("time_zone") or "UTC"
+        return zone
+
+    @cached_property
+    def calendars(self) -> Mapping[str, WorkingCalendar]:
+        """Working calendars by name, in the site's zone."""
+        return {name: _calendar(self.time_zone, found) for name, found in self.document.get("calendars", {}).items()}
+
+    @cached_property
+    def calendar_of(self) -> Mapping[str, WorkingCalendar]:
+        """Work center → its working calendar; those that work around the clock have none."""
+        centers: Sequence[Mapping[str, Any]] = self.document.get("work_centers", ())
+        return {c["id"]: self.calendars[c["calendar"]] for c in centers if c.get("calendar")}
+
+    @cached_property
+    def work_center_of(self) -> Mapping[str, str]:
+        """Operation or work unit → its work center."""
+        units: Sequence[Mapping[str, Any]] = self.document.get("work_units", ())
+        return {unit["id"]: unit["work_center"] for unit in units} | {
+            operation.id: operation.work_center for operation in self.operations.values()
+        }
+
+    @cached_property
     def operation_ids(self) -> tuple[str, ...]:
         """All operations, in the order of the plant file."""
         return tuple(self.operations)
@@ -145,6 +173,20 @@ def _operation(document: Mapping[str, Any]) -> Operation:
 def _read_point(document: Mapping[str, Any]) -> ReadPoint:
     action = document.get("action")
     return ReadPoint(document.get("operation"), Action[action.upper()] if action else None, document.get("work_unit"))
+
+
+def _calendar(time_zone: str, document: Mapping[str, Any]) -> WorkingCalendar:
+    shifts = [
+        ShiftPattern(s["id"], s["from"], s["to"], tuple((begin, end) for begin, end in s["breaks"]))
+        for s in document["shifts"]
+    ]
+    exceptions = [
+        CalendarException(
+            date.fromisoformat(e["date"]), e["off"], e["as"], tuple((begin, end) for begin, end in e["add"])
+        )
+        for e in document["exceptions"]
+    ]
+    return WorkingCalendar(time_zone, ",".join(document["week"]), shifts, exceptions)
 
 
 def _millionths(text: str) -> int:

@@ -259,3 +259,35 @@ def test_a_plant_survives_dump_and_load(plant: dict[str, Any]) -> None:
 @given(st.text(st.sampled_from("a:-[]{}&*!|>'\"%@`#,? \n\t0~"), max_size=40))
 def test_any_text_is_a_plant_or_a_list_of_problems(text: str) -> None:
     assert problems_of(text)
+
+
+@pytest.mark.parametrize(
+    ("alerting", "says"),
+    [
+        ("rules: [{id: r, measure: wip_above, operation: OP1}]", "wip_above needs `wip`"),
+        ("rules: [{id: r, measure: machine_down_for, operation: OP1, time: 5m}]", "machine_down_for needs `work_unit`"),
+        ("rules: [{id: r, measure: wip_above, operation: OP1, wip: 4, time: 5m}]", "wip_above has no `time`"),
+        ("rules: [{id: r, measure: wip_above, operation: OP9, wip: 4}]", "unknown operation `OP9`"),
+        ("rules: [{id: r, measure: wip_above, operation: OP1, wip: 4, mute: [x]}]", "unknown mute `x`"),
+        ("mutes: [{id: m, from: '22:00'}]", "expected either from and to, or calendar and shift"),
+        ("mutes: [{id: m, from: '22:00', to: '06:00'}, {id: m, from: '1:00', to: '2:00'}]", "exists already"),
+    ],
+)
+def test_a_wrong_alert_rule_is_named(alerting: str, says: str) -> None:
+    text = f"areas: [{{id: A, work_centers: [{{id: C, operations: [{{id: OP1}}]}}]}}]\nalerting: {{{alerting}}}\n"
+    with pytest.raises(PlantError) as refused:
+        load_plant(text)
+    assert [problem for problem in refused.value.problems if says in problem.en]
+
+
+def test_a_team_on_duty_is_of_the_team_and_of_its_calendar() -> None:
+    text = """
+site: {time_zone: Asia/Shanghai}
+calendars: {c: {shifts: [{id: A, from: "08:00", to: "20:00"}]}}
+areas: [{id: A, work_centers: [{id: C, operations: [{id: OP1}]}]}]
+teams: [{id: t, calendar: c, members: [zhang], on_duty: {A: [li], N: [zhang]}}]
+"""
+    with pytest.raises(PlantError) as refused:
+        load_plant(text)
+    found = {problem.en for problem in refused.value.problems}
+    assert found == {"unknown member of the team `li`", "unknown shift `N`"}
