@@ -70,7 +70,8 @@ class OperationState(Message):
     )
     over_dwell_limit_is_least: bool = Field(default=False, description="there may be more than over_dwell_limit")
     last_departure_us: Micros | None = Field(
-        default=None, description="begin of the newest minute in which a visit closed here; null: none in 8 h"
+        default=None,
+        description="begin of the newest minute (over 1 h ago: ten minutes) when a visit closed; null: none in 8 h",
     )
     backfilled: Count = Field(
         default=0, description="accepted events that came in more than 2 min after they happened; only grows"

@@ -42,6 +42,9 @@ class OperationPartial(Partial):
     completed: Count = Field(description="visits closed as completed")
     scrapped: Count = Field(description="visits closed as scrapped")
     rework: Count = Field(description="visits flagged rework")
+    backfilled: Count = Field(
+        default=0, description="accepted events here that came in more than 2 min after they happened; only grows"
+    )
     oldest: list[OldestUnit] = Field(
         default=[], max_length=MOST_OLDEST, description="[unit_id, arrived_us, visit_id], oldest first"
     )

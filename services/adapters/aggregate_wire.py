@@ -39,6 +39,7 @@ class _Operation(msgspec.Struct, gc=False):
     rework: int
     oldest: list[tuple[str, int, str]]
     newest_event_us: int | None = None
+    backfilled: int = 0
 
 
 class _Slot(msgspec.Struct, gc=False):
@@ -96,8 +97,9 @@ def _read_operation(read: _Operation) -> OperationPartial:
     )  # fmt: skip
     oldest = tuple(Stay(arrived, unit_id, visit_id) for unit_id, arrived, visit_id in read.oldest)
     return OperationPartial(
-        read.generation, read.partition, read.offset, read.operation_id, counts, oldest, read.newest_event_us
-    )
+        read.generation, read.partition, read.offset, read.operation_id, counts, oldest, read.newest_event_us,
+        read.backfilled,
+    )  # fmt: skip
 
 
 def _read_slot(read: _Slot) -> SlotPartial:
@@ -138,7 +140,8 @@ def operation_state(state: OperationState) -> bytes:
                 }
                 for aging in state.oldest
             ],
-            "over_dwell_limit": None,
+            "over_dwell_limit": state.over_limit, "over_dwell_limit_is_least": state.over_limit_is_least,
+            "last_departure_us": state.last_departure, "backfilled": state.backfilled,
             "windows": {name: _window(found) for name, found in state.windows.items()},
             "coverage": _coverage(state.coverage), "newest_event_us": state.newest,
         }

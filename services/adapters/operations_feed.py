@@ -83,6 +83,9 @@ class OperationState(msgspec.Struct, gc=False):
     oldest: list[OldestStay] = []
     windows: dict[str, Window] = {}
     over_dwell_limit: int | None = None
+    over_dwell_limit_is_least: bool = False
+    last_departure_us: int | None = None
+    backfilled: int = 0
     newest_event_us: int | None = None
 
 

@@ -8,7 +8,7 @@ from services.core.equipment import PlantModel
 
 
 class PlantModels:
-    """`models` holds every version up to the highest that was asked for."""
+    """`models` holds every version up to the highest that was asked for by its number."""
 
     def __init__(self, brokers: str) -> None:
         """Connects in run()."""
@@ -18,6 +18,18 @@ class PlantModels:
     async def run(self) -> None:
         """Follow the master data until cancelled."""
         await self._master.run()
+
+    @property
+    def complete(self) -> bool:
+        """Has everything been read that was there at the start?"""
+        return self._master.complete
+
+    def newest(self) -> PlantModel | None:
+        """The highest version there is now, None before the first."""
+        version = self._master.newest
+        if version and version not in self.models:
+            self.models[version] = PlantModel.from_document(self._master.versions[version], version)
+        return self.models.get(version)
 
     async def get(self, version: int) -> None:
         """Have this version and all before it; waits until they are there, for nothing can be folded without them."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from services.adapters.unit_codec import (
-    decode_counts,
+    decode_books,
     decode_slot,
     decode_totals,
     decode_unit,
-    encode_counts,
+    encode_books,
     encode_slot,
     encode_totals,
     encode_unit,
@@ -26,7 +26,7 @@ from services.adapters.wire import (
 from services.core.errors import BadScan
 
 __all__ = [
-    "decode_counts", "decode_event", "decode_slot", "decode_totals", "decode_unit", "encode_counts", "encode_slot",
+    "decode_books", "decode_event", "decode_slot", "decode_totals", "decode_unit", "encode_books", "encode_slot",
     "encode_totals", "encode_unit", "forwarded", "frame_mark", "marker_model", "operation_partial", "reject",
     "slot_partial", "totals_partial", "unit_changed",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import msgspec
 
 from services.adapters.wire import counts_tuple
 from services.core.history import History
-from services.core.ledger import Counts, Totals
+from services.core.ledger import Counts, OperationLedger, Totals
 from services.core.sketch import Sketch
 from services.core.unit import UnitState, Visit
 from services.core.windows import Slot
@@ -21,6 +21,7 @@ from services.core.windows import Slot
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 _HUGE = 1 << 63
+_COUNTS = len(counts_tuple(Counts()))
 
 _VISIT_FIELDS = (
     "seq", "visit_id", "operation", "arrived", "since", "model", "quantity", "work_unit", "product", "position",
@@ -52,14 +53,15 @@ def decode_unit(data: bytes) -> History:
     )  # fmt: skip
 
 
-def encode_counts(counts: Counts) -> bytes:
-    """An operation's counts."""
-    return _pack([_number(count) for count in counts_tuple(counts)])
+def encode_books(books: OperationLedger) -> bytes:
+    """An operation's counts, and how many events came in as history."""
+    return _pack([_number(count) for count in (*counts_tuple(books.counts), books.backfilled)])
 
 
-def decode_counts(data: bytes) -> Counts:
-    """The counts `encode_counts` wrote."""
-    return Counts(*map(int, _unpack(data)))
+def decode_books(data: bytes) -> OperationLedger:
+    """The counts `encode_books` wrote, without open stays and slots; written before there was `backfilled`, it is 0."""
+    numbers = [int(number) for number in _unpack(data)]
+    return OperationLedger(Counts(*numbers[:_COUNTS]), sum(numbers[_COUNTS:]))
 
 
 def encode_totals(totals: Totals, newest: int | None, model: int) -> bytes:

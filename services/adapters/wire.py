@@ -257,7 +257,7 @@ def operation_partial(
             "queued": counts.queued, "running": counts.running, "finished": counts.finished, "held": counts.held,
             "quantity": decimal_text(counts.quantity), "value": value_text(counts.value),
             "arrivals": counts.arrivals, "departures": counts.departures, "completed": counts.completed,
-            "scrapped": counts.scrapped, "rework": counts.rework, "oldest": oldest,
+            "scrapped": counts.scrapped, "rework": counts.rework, "backfilled": books.backfilled, "oldest": oldest,
             "newest_event_us": newest,
         }
     )  # fmt: skip

@@ -23,6 +23,7 @@ from services.adapters.faust_app import die, frame_topic, make_app, run_app, tun
 from services.adapters.frame_whole import WholeTopic
 from services.adapters.frames import acknowledged
 from services.adapters.metrics import Metrics
+from services.adapters.plant_models import PlantModels
 from services.aggregate.handler import Item, Lane
 from services.core.errors import BrokenGuarantee
 from services.core.pace import Pace
@@ -52,6 +53,7 @@ class Aggregate:
         self._metrics = metrics
         self._clock = SystemClock()
         self._pace = Pace()
+        self._plants = PlantModels(kafka.brokers)
         self._lanes: dict[int, Lane] = {}
         self._said: set[str] = set()
         self._producer = BatchProducer(kafka, topology.AGGREGATE_GROUP, self._clock, BATCH_BYTES)
@@ -64,7 +66,11 @@ class Aggregate:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; raises what makes going on impossible."""
         await self._producer.start()
-        tasks = [asyncio.create_task(run_app(self._app, stop)), asyncio.create_task(self._publish_on_and_on())]
+        tasks = [
+            asyncio.create_task(run_app(self._app, stop)),
+            asyncio.create_task(self._plants.run()),
+            asyncio.create_task(self._publish_on_and_on()),
+        ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -132,9 +138,12 @@ class Aggregate:
                 self._pace.took(int(spent * 1_000_000))
 
     async def _catch_up(self, now_s: float) -> None:
-        """Let lanes begin whose partition has been read to the end it had when it was assigned."""
+        """Let lanes begin whose partition, and the plant model, have been read to the end they had when it came."""
+        if not self._plants.complete:
+            return
         waiting = [lane for lane in self._lanes.values() if not lane.ready]
         for partition, lane in list(self._lanes.items()):
+            lane.judge_by(self._plants.newest(), self._clock.now_us())
             if await self._partials.caught_up(partition, now_s) and not lane.ready:
                 lane.begin(self._clock.now_us())
         if waiting and all(lane.ready for lane in self._lanes.values()):

@@ -2,7 +2,7 @@
 
     records ─► newest partials (core) ─► changed operations, longest unsent first ─► states as of now
                                                    ▲
-    time passes: windows move, at most every 10 s ─┘
+    time passes: windows and ages move, at most every 10 s ─┘
 
 A lane is one partition of floor.partials, which all partials of an operation go to. It holds nothing that is not in
 the log: read again from the beginning it publishes the same numbers. Until it has read what was there when it began
@@ -12,6 +12,7 @@ it publishes nothing, for half a sum is no number.
 from collections.abc import Iterable
 from typing import Protocol
 
+from services.core.equipment import PlantModel
 from services.core.operations import Operations, OperationState, PlantState
 from services.core.partials import Partial, Partials, TotalsPartial, imbalance
 from services.topology import PLANT_KEY
@@ -64,6 +65,7 @@ class Lane:
         self._moved_at = 0
         self._plant_due = True
         self._plant_at = 0
+        self._model = 0
 
     def take(self, records: Iterable[Record], now: int) -> int:
         """Take partials in; how many there were."""
@@ -83,6 +85,15 @@ class Lane:
             for operation in touched:
                 self._unsent.setdefault(operation, now)
         return taken
+
+    def judge_by(self, plant: PlantModel | None, now: int) -> None:
+        """The limits of this version of the plant model hold now; what it says of every operation is published."""
+        if plant is None or plant.version == self._model:
+            return
+        self._model = plant.version
+        self._operations.judge_by(plant)
+        for operation in self._partials.operations:
+            self._unsent.setdefault(operation, now)
 
     def begin(self, now: int) -> None:
         """Everything that was in the log has been read: publish from now on."""

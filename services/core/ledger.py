@@ -17,6 +17,8 @@ from services.core.windows import MINUTES, TENS, RingShape, Slot, SlotRing
 SHAPES: tuple[RingShape, ...] = (MINUTES, TENS)
 OLDEST = 10
 """How many of the oldest open stays an operation names."""
+BACKFILLED_AFTER_US = 120_000_000
+"""An event recorded so long after it happened is history that comes in, no news."""
 
 _REWORK = int(Flag.REWORK)
 _COMPLETED, _SCRAPPED = int(Outcome.COMPLETED), int(Outcome.SCRAPPED)
@@ -99,9 +101,13 @@ class Oldest:
 
 @dataclass(slots=True)
 class OperationLedger:
-    """One operation in one partition: counts, open stays, and a ring of slots per width."""
+    """One operation in one partition: counts, open stays, and a ring of slots per width.
+
+    `backfilled` counts accepted events and only grows: what is known of the log, not of the present.
+    """
 
     counts: Counts = field(default_factory=Counts)
+    backfilled: int = 0
     oldest: Oldest = field(default_factory=Oldest)
     rings: dict[int, SlotRing] = field(default_factory=lambda: {s.width_us: SlotRing(s) for s in SHAPES})
 
@@ -143,6 +149,11 @@ class Ledger:
                 if newest // width > before // width:
                     for ledger in self.operations.values():
                         ledger.rings[width].advance(newest)
+
+    def backfill(self, operation: str) -> None:
+        """Note an accepted event that came in `BACKFILLED_AFTER_US` after it happened."""
+        self.operation(operation).backfilled += 1
+        self.changed_operations.add(operation)
 
     def change(
         self,

@@ -1,17 +1,18 @@
 """Operation state and plant state: the sums over partitions of what partials say, as of an instant.
 
-Counts, quantities and values are exact integers. Windows end at the instant asked for, in whole slots: 15 min and 1 h
+Counts, quantities and values are exact integers. Limits are those of the plant model the caller says: the present is
+judged by the present model. Windows end at the instant asked for, in whole slots: 15 min and 1 h
 of slots of a minute, 8 h of slots of ten minutes; their percentiles are within 1 % (see sketch.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
-from heapq import merge
-from itertools import islice
 from typing import NamedTuple
 
+from services.core.dwell_limit import DwellLimit
+from services.core.equipment import PlantModel
 from services.core.ledger import OLDEST, Counts, Totals
-from services.core.partials import Coverage, OperationParts, Partials, Stay, coverage
+from services.core.partials import Coverage, OperationPartial, OperationParts, Partials, Stay, coverage
 from services.core.windows import EIGHT_HOURS_US, HOUR_US, MINUTES, QUARTER_HOUR_US, TENS, Window, window
 
 
@@ -39,12 +40,22 @@ class Aging(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OperationState:
-    """One operation as of `as_of`. `moves` is the instant when its windows change although nothing happens."""
+    """One operation as of `as_of`.
+
+    `over_limit` counts the open stays over the operation's dwell limit, None where it has none; where
+    `over_limit_is_least`, some partition has more open stays than it names and all it names are over.
+    `last_departure` is the begin of the newest slot of the windows in which a visit closed. `moves` is the first
+    instant when windows or stays over the limit change although nothing happens.
+    """
 
     operation: str
     as_of: int
     counts: Counts
     oldest: list[Aging]
+    over_limit: int | None
+    over_limit_is_least: bool
+    last_departure: int | None
+    backfilled: int
     windows: dict[str, Window]
     coverage: Coverage
     newest: int | None
@@ -72,9 +83,16 @@ class _Windows:
 class Operations:
     """Operation states out of partials. Windows are summed anew only where a slot or the time has moved them."""
 
-    def __init__(self, partials: Partials) -> None:
+    def __init__(self, partials: Partials, plant: PlantModel | None = None) -> None:
+        """Without a plant model no operation has a limit."""
         self._partials = partials
         self._windows: dict[str, _Windows] = {}
+        self.judge_by(plant)
+
+    def judge_by(self, plant: PlantModel | None) -> None:
+        """From now on the limits of this version of the plant model hold."""
+        self._plant = plant
+        self._limits: dict[str, DwellLimit | None] = {}
 
     def state(self, operation: str, as_of: int) -> OperationState:
         """The state of one operation; all zero where nothing is known of it."""
@@ -82,18 +100,22 @@ class Operations:
         known = list(parts.counts.values())
         windows = self._windows_of(operation, parts, as_of)
         p85 = windows["8h"].dwell.p85
+        stays = sorted(stay for partial in known for stay in partial.oldest)
+        limit = self._limit_of(operation)
+        over = 0 if limit is None else limit.count_over([stay.arrived for stay in stays], as_of)
         return OperationState(
             operation=operation,
             as_of=as_of,
             counts=add_counts(partial.counts for partial in known),
-            oldest=[
-                Aging(stay, None if p85 is None else stay.arrived + round(p85) - as_of)
-                for stay in islice(merge(*(sorted(partial.oldest) for partial in known)), OLDEST)
-            ],
+            oldest=[Aging(stay, None if p85 is None else stay.arrived + round(p85) - as_of) for stay in stays[:OLDEST]],
+            over_limit=None if limit is None else over,
+            over_limit_is_least=over > 0 and any(_may_hide_more(partial, stays[over - 1]) for partial in known),
+            last_departure=last_departure(parts, as_of),
+            backfilled=sum(partial.backfilled for partial in known),
             windows=windows,
             coverage=coverage(known),
             newest=max((p.newest for p in known if p.newest is not None), default=None),
-            moves=next_move(parts, as_of),
+            moves=_first(next_move(parts, as_of), _next_over(limit, stays[over:])),
         )
 
     def plant(self, as_of: int) -> PlantState:
@@ -110,6 +132,11 @@ class Operations:
             coverage=coverage(known),
             newest=max((p.newest for p in known if p.newest is not None), default=None),
         )
+
+    def _limit_of(self, operation: str) -> DwellLimit | None:
+        if operation not in self._limits:
+            self._limits[operation] = None if self._plant is None else DwellLimit.of(self._plant, operation)
+        return self._limits[operation]
 
     def _windows_of(self, operation: str, parts: OperationParts, as_of: int) -> dict[str, Window]:
         slot_start = as_of - as_of % MINUTES.width_us
@@ -150,6 +177,27 @@ def next_move(parts: OperationParts, as_of: int) -> int | None:
         if instant > as_of
     )
     return min(moves, default=None)
+
+
+def last_departure(parts: OperationParts, as_of: int) -> int | None:
+    """Begin of the newest slot of any window in which a visit closed; None when all are empty."""
+    starts = (
+        start for _, width, length in WINDOWS for start in parts.slots(width) if start <= as_of < start + length
+    )  # fmt: skip
+    return max(starts, default=None)
+
+
+def _may_hide_more(partial: OperationPartial, last_over: Stay) -> bool:
+    """Are all the stays that it names over, while it has more than it names?"""
+    return partial.counts.wip > len(partial.oldest) > 0 and max(partial.oldest) <= last_over
+
+
+def _next_over(limit: DwellLimit | None, within: Sequence[Stay]) -> int | None:
+    return limit.passes_at(within[0].arrived) if limit is not None and within else None
+
+
+def _first(*instants: int | None) -> int | None:
+    return min((instant for instant in instants if instant is not None), default=None)
 
 
 def throughput_per_h(found: Window) -> float:

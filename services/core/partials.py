@@ -32,7 +32,10 @@ class Stay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OperationPartial:
-    """One operation in one partition. `newest` is the newest event time known there, µs."""
+    """One operation in one partition.
+
+    `newest` is the newest event time known there, µs; `backfilled` the number of events that came in as history.
+    """
 
     generation: int
     partition: int
@@ -41,6 +44,7 @@ class OperationPartial:
     counts: Counts
     oldest: tuple[Stay, ...] = ()
     newest: int | None = None
+    backfilled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

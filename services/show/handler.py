@@ -161,6 +161,7 @@ class Board:
             "wip_limit": operation.wip_limit,
             "wip_min": operation.wip_min,
             "dwell_limit_us": operation.dwell_limit,
+            "dwell_limit_clock": operation.dwell_limit_clock,
             "in_model": self.model is not None and operation.id in self.model.operations,
             "partition": partition,
             **self._age(partition, state["as_of_us"], now_us),
@@ -213,7 +214,8 @@ def nothing(operation_id: str, as_of_us: int | None) -> State:
     """The state of an operation that no unit has visited."""
     return {
         "operation_id": operation_id, "as_of_us": as_of_us, **dict.fromkeys(COUNTS, 0), "quantity": "0", "value": "0",
-        "oldest": [], "over_dwell_limit": None, "windows": {}, "coverage": {}, "newest_event_us": None,
+        "oldest": [], "over_dwell_limit": None, "over_dwell_limit_is_least": False, "last_departure_us": None,
+        "backfilled": 0, "windows": {}, "coverage": {}, "newest_event_us": None,
     }  # fmt: skip
 
 

@@ -13,7 +13,16 @@ from typing import Any, Protocol
 
 from services.core.errors import BadScan
 from services.core.history import History, Verdict
-from services.core.ledger import OLDEST, SHAPES, Counts, Ledger, OperationLedger, SlotKey, Totals, unit_totals
+from services.core.ledger import (
+    BACKFILLED_AFTER_US,
+    OLDEST,
+    SHAPES,
+    Ledger,
+    OperationLedger,
+    SlotKey,
+    Totals,
+    unit_totals,
+)
 from services.core.log import REFUSALS, admit
 from services.core.resolve import Event
 from services.core.windows import Slot, SlotRing
@@ -52,8 +61,8 @@ class Wire(Protocol):
     def marker_model(self, value: bytes | None) -> int | None: ...
     def encode_unit(self, history: History) -> bytes: ...
     def decode_unit(self, data: bytes) -> History: ...
-    def encode_counts(self, counts: Counts) -> bytes: ...
-    def decode_counts(self, data: bytes) -> Counts: ...
+    def encode_books(self, books: OperationLedger) -> bytes: ...
+    def decode_books(self, data: bytes) -> OperationLedger: ...
     def encode_slot(self, slot: Slot) -> bytes: ...
     def decode_slot(self, data: bytes) -> Slot: ...
     def encode_totals(self, totals: Totals, newest: int | None, model: int) -> bytes: ...
@@ -145,7 +154,7 @@ class Lane:
             if kind == UNIT:
                 ledger.index(key[1:].decode(), self._wire.decode_unit(data).now)
             elif kind == OPERATION:
-                ledger.operation(key[1:].decode()).counts = self._wire.decode_counts(data)
+                self._recover_books(key[1:].decode(), data)
             elif kind == TOTALS:
                 ledger.totals, ledger.newest, self.version = self._wire.decode_totals(data)
             elif kind == SLOT:
@@ -160,6 +169,10 @@ class Lane:
         ledger.check()
         ledger.changed_operations.clear()
         self.publish_all()
+
+    def _recover_books(self, operation: str, data: bytes) -> None:
+        read, books = self._wire.decode_books(data), self.ledger.operation(operation)
+        books.counts, books.backfilled = read.counts, read.backfilled
 
     def publish_all(self) -> None:
         """Put every partial on the list: after taking over, and once more over what a former owner sent late."""
@@ -222,6 +235,8 @@ class Lane:
         verdict = work.history.accept(scan, self.models)
         if verdict is Verdict.ACCEPTED:
             effects.accepted += 1
+            if came.recorded - scan.time > BACKFILLED_AFTER_US and scan.operation is not None:
+                self.ledger.backfill(scan.operation)
             return 128 + (400 + len(work.history.kept) if work.history.accepted == work.accepted + 1 else 0)
         if verdict is Verdict.DUPLICATE:
             effects.duplicates += 1
@@ -273,8 +288,8 @@ class Lane:
         """The changed pieces of the ledger into the changelog, and onto the list of what is to be published."""
         wire, ledger = self._wire, self.ledger
         for operation in ledger.changed_operations:
-            counts = wire.encode_counts(ledger.operations[operation].counts)
-            effects.changelog.append((OPERATION + operation.encode(), counts))
+            books = wire.encode_books(ledger.operations[operation])
+            effects.changelog.append((OPERATION + operation.encode(), books))
             self._unsent[operation] = None
         for key in ledger.changed_slots:
             effects.changelog.append((_slot_key(key), wire.encode_slot(_slot(ledger, key))))

@@ -136,6 +136,16 @@ async def test_a_tile_shows_what_changes_without_moving(page: Page, board: Serve
     assert await page.ask(boxes) == before
 
 
+@pytest.mark.parametrize(("least", "says"), [(False, "▲ 12 over dwell limit"), (True, "▲ ≥ 12 over dwell limit")])
+async def test_a_tile_says_how_many_stay_too_long(page: Page, board: Served, least: bool, says: str) -> None:
+    await opened(page, board, "?wall=0&lang=en")
+    late = {**board.floor.state("L1.OP10"), "over_dwell_limit": 12, "over_dwell_limit_is_least": least}
+    give(board.deps.board, late, partition_of("L1.OP10", PARTITIONS))
+    board.deps.live.changed()
+    await page.until(f"document.querySelector({tile('L1.OP10', '.badge')!r}).textContent === {says!r}")
+    assert await page.ask(CONTRAST) >= 4.5
+
+
 @pytest.mark.parametrize(
     ("language", "word"), [("zh-CN", "全厂在制品"), ("en-GB", "Plant WIP"), ("de-DE", "Plant WIP")]
 )

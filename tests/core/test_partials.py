@@ -2,10 +2,12 @@
 
 import pytest
 
+from services.core.equipment import PlantModel
 from services.core.ledger import Counts
-from services.core.operations import Operations
+from services.core.operations import Operations, OperationState
 from services.core.partials import OperationPartial, OperationParts, Partials, SlotPartial, Stay
 from services.core.windows import EIGHT_HOURS_US, HOUR_US, MINUTE_US, QUARTER_HOUR_US, TENS, Slot
+from tests.show_floor import model
 
 NOW = 1_795_400_400_000_000
 LATER_US = 70 * MINUTE_US
@@ -89,3 +91,58 @@ def test_a_slot_leaves_each_window_when_that_has_passed() -> None:
         moves.append(at - NOW)
         at = operations.state("A", at).moves
     assert moves == [QUARTER_HOUR_US, HOUR_US, EIGHT_HOURS_US]
+
+
+def limited(limit_us: int) -> PlantModel:
+    return model({"A": {"dwell_limit_us": limit_us}})
+
+
+def with_stays(*ages: int, wip: int | None = None, partition: int = 0) -> OperationPartial:
+    """Open stays of these ages as of NOW, named oldest first, at most ten of them; `wip` of them in all."""
+    named = tuple(sorted(Stay(NOW - age, f"U{partition}-{at}", "e") for at, age in enumerate(ages)))
+    count = len(ages) if wip is None else wip
+    return OperationPartial(1, partition, 1, "A", Counts(queued=count, arrivals=count), named)
+
+
+def state_of(*partials: OperationPartial | SlotPartial, plant: PlantModel | None = None) -> OperationState:
+    known = Partials()
+    for partial in partials:
+        known.put(partial)
+    return Operations(known, plant).state("A", NOW)
+
+
+def test_stays_over_the_limit_are_counted_over_all_partitions() -> None:
+    state = state_of(with_stays(100, 60, 59, 1), with_stays(61, 30, partition=1), plant=limited(59))
+    assert (state.over_limit, state.over_limit_is_least) == (3, False)
+
+
+def test_an_operation_without_a_limit_has_no_stays_over_it() -> None:
+    state = state_of(with_stays(100), plant=model({"A": {}}))
+    assert (state.over_limit, state.over_limit_is_least, state.moves) == (None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("ages", "wip", "is_least"),
+    [([90] * 10, 11, True), ([90] * 10, 10, False), ([90] * 9 + [10], 11, False), ([10] * 10, 11, False)],
+)
+def test_a_partition_that_names_only_stays_over_the_limit_may_have_more(
+    ages: list[int], wip: int, is_least: bool
+) -> None:
+    state = state_of(with_stays(*ages, wip=wip), with_stays(70, partition=1), plant=limited(50))
+    assert (state.over_limit, state.over_limit_is_least) == (1 + sum(age > 50 for age in ages), is_least)
+
+
+def test_a_state_moves_when_the_next_stay_passes_the_limit() -> None:
+    state = state_of(with_stays(100, 40, 30), plant=limited(50))
+    assert (state.over_limit, state.moves) == (1, NOW + 11)
+
+
+def test_the_last_departure_is_the_newest_slot_that_has_begun() -> None:
+    ahead, now, before = slot(NOW + MINUTE_US), slot(NOW - 3 * MINUTE_US), slot(NOW - 20 * MINUTE_US)
+    assert state_of(ahead, before, now).last_departure == NOW - 3 * MINUTE_US
+
+
+def test_a_departure_of_hours_ago_is_known_by_ten_minutes_and_then_not_at_all() -> None:
+    start = (NOW - 7 * HOUR_US) // TENS.width_us * TENS.width_us
+    assert state_of(slot(start, width=TENS.width_us)).last_departure == start
+    assert state_of(slot(start - HOUR_US, width=TENS.width_us)).last_departure is None

@@ -7,6 +7,7 @@ from typing import Any
 from services.adapters import aggregate_wire
 from services.aggregate.handler import MOVE_US, Lane
 from services.topology import PLANT_KEY
+from tests.show_floor import model
 
 NOW = 1_795_400_000_000_000
 MINUTE = 60_000_000
@@ -121,6 +122,31 @@ def test_what_moves_by_time_alone_is_looked_for_every_ten_seconds_at_most() -> N
     names(lane, leaves - 1)
     assert names(lane, leaves - 1 + MOVE_US - 1) == []
     assert names(lane, leaves - 1 + MOVE_US) == ["A"]
+
+
+def test_a_stay_passes_its_limit_though_nothing_happens() -> None:
+    limit = 15 * MINUTE
+    lane = begun(operation("A", queued=1, arrivals=1, oldest=[["U1", NOW, "e1"]]))
+    lane.judge_by(model({"A": {"dwell_limit_us": limit}}), NOW)
+    assert only_state(lane)["over_dwell_limit"] == 0
+    assert names(lane, NOW + limit) == []
+    assert only_state(lane, NOW + limit + MOVE_US)["over_dwell_limit"] == 1
+
+
+def test_what_the_plant_model_limits_is_published_when_it_changes_and_not_before() -> None:
+    lane = begun(operation("A", queued=1, arrivals=1, oldest=[["U1", NOW - MINUTE, "e1"]]))
+    assert only_state(lane)["over_dwell_limit"] is None
+    lane.judge_by(model({"A": {"dwell_limit_us": MINUTE - 1}}, 1), NOW)
+    assert only_state(lane)["over_dwell_limit"] == 1
+    lane.judge_by(model({"A": {"dwell_limit_us": MINUTE - 1}}, 1), NOW)
+    assert names(lane) == []
+    lane.judge_by(model({"A": {"dwell_limit_us": MINUTE}}, 2), NOW)
+    assert only_state(lane)["over_dwell_limit"] == 0
+
+
+def test_what_came_in_as_history_is_added_up() -> None:
+    lane = begun(operation("A", 0, backfilled=3), operation("A", 1, backfilled=4), operation("A", 2))
+    assert only_state(lane)["backfilled"] == 7
 
 
 def test_everything_is_published_again_once_a_former_owner_must_have_noticed() -> None:

@@ -1,6 +1,7 @@
 """track without a broker: any frame borders, redelivery and crashes end in what the fold of the log says."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from services.adapters import track_wire
 from services.adapters.wire import counts_tuple, visit_row
+from services.core.instant import parse_instant
+from services.core.ledger import BACKFILLED_AFTER_US
 from services.core.log import LogFold
 from services.core.rows import books_of
 from services.topology import MARKER_KEY
@@ -152,6 +155,34 @@ def assert_same_books(lane: Lane, fold: LogFold) -> None:
         for width, ring in operation.rings.items():
             theirs = {slot.start_us: slot for slot in ring.slots() if slot.n}
             assert {slot.start_us: slot for slot in mine.operation(name).rings[width].slots() if slot.n} == theirs
+
+
+@QUIET
+@given(beyond_bounds(), st.randoms(use_true_random=False))
+def test_history_is_counted_where_it_came_in_late(scenario: Scenario, rnd: Random) -> None:
+    lags = [0, BACKFILLED_AFTER_US // 1000, BACKFILLED_AFTER_US // 1000 + 1, 10**9]
+    records = [recorded_after(record, rnd.choice(lags)) for record in log_of(scenario)]
+    models = product.plant_models(scenario.models)
+    _, lane = run(records, models, rnd)
+    fold, late = LogFold(models), Counter[str]()
+    for record in records:
+        if record.key == MARKER_KEY:
+            fold.marker(json.loads(record.value or b"")["model"])
+            continue
+        fate = fold.take(track_wire.decode_event(record.value), "kafka", record.timestamp * 1000)
+        scan = fate.scan
+        if scan is not None and scan.operation and not fate.refusal and not fate.duplicate:
+            late[scan.operation] += record.timestamp * 1000 - scan.time > BACKFILLED_AFTER_US
+    assert Counter({name: books.backfilled for name, books in lane.ledger.operations.items()}) == late
+
+
+def recorded_after(record: Record, lag_ms: int) -> Record:
+    """The record, come so long after its event happened, where that can be told."""
+    try:
+        event_time = json.loads(record.value or b"")["event_time"]
+        return record._replace(timestamp=-(-parse_instant(event_time) // 1000) + lag_ms)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return record
 
 
 @QUIET

@@ -1,7 +1,7 @@
 // What is behind a number: the units at an operation, and the stays of a unit, from the database.
 
 import { make } from "/board/dom.js";
-import { count, quantity, rate, running, short, time } from "/board/format.js";
+import { count, overDwell, quantity, rate, running, short, time } from "/board/format.js";
 import { language, named, word } from "/board/words.js";
 
 const WINDOWS = ["15m", "1h", "8h"];
@@ -35,7 +35,7 @@ export class Detail {
   #operation(operation) {
     const list = make("div", { class: "rows" });
     const id = operation.operation_id;
-    this.#frame(`${named({ id, name: operation.name })} · ${id}`, windows(operation.state), make("h3", {}, word("units_here")), list);
+    this.#frame(`${named({ id, name: operation.name })} · ${id}`, windows(operation.state), ...late(operation), make("h3", {}, word("units_here")), list);
     this.#page(list, `/v1/visits?open=true&limit=${PAGE}&operation=${encodeURIComponent(id)}`, ["terms.unit", "arrived", "terms.age", "status", "terms.quantity"],
       (visit) => [
         make("button", { type: "button", class: "unit", onclick: () => this.#unit(visit.unit_id) }, visit.unit_id),
@@ -85,6 +85,12 @@ const row = (cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell
 function table(columns, rows) {
   const head = make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, word(name)))));
   return make("table", {}, head, make("tbody", {}, ...rows.map(row)));
+}
+
+function late({ state, dwell_limit_us: limit, dwell_limit_clock: clock }) {
+  if (!state.over_dwell_limit || !limit) return [];
+  const says = clock === "working" ? "over_dwell_of_working" : "over_dwell_of";
+  return [make("p", {}, word(says, { count: overDwell(state), limit: short(limit) }))];
 }
 
 function windows(state) {

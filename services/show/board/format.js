@@ -24,6 +24,12 @@ function format(kind, options, Format = Intl.DateTimeFormat) {
 
 export const count = (number) => format("count", { maximumFractionDigits: 0 }, Intl.NumberFormat).format(number);
 
+// How many open stays are over their limit; where only the oldest are known there may be more.
+export function overDwell(state) {
+  const known = count(state.over_dwell_limit);
+  return state.over_dwell_limit_is_least ? word("at_least", { count: known }) : known;
+}
+
 // Quantities are decimals in text; they are shown to at most two places.
 export const quantity = (text) => format("quantity", { maximumFractionDigits: 2 }, Intl.NumberFormat).format(Number(text));
 

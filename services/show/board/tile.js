@@ -1,7 +1,7 @@
 // One operation: its WIP against its limit, who is there, how fast it goes, who has been there longest.
 
 import { make, setAttribute, setText } from "/board/dom.js";
-import { brief, count, ends, quantity, rate, running, short, stopwatch, tail, time } from "/board/format.js";
+import { brief, count, ends, overDwell, quantity, rate, running, short, stopwatch, tail, time } from "/board/format.js";
 import { named, word } from "/board/words.js";
 
 const PHASES = ["queued", "running", "finished", "held"];
@@ -115,11 +115,13 @@ export class Tile {
     const { state, wip_limit: limit, wip_min: min, in_model: known } = this.operation;
     const over = limit !== null && state.wip > limit;
     const under = min !== null && state.wip < min;
-    setAttribute(this.parts.tile, "data-level", over ? "over" : under ? "under" : null);
+    const late = Boolean(state.over_dwell_limit);
+    setAttribute(this.parts.tile, "data-level", over ? "over" : late ? "late" : under ? "under" : null);
     let says = "";
     if (at === null) says = word("no_data");
     else if (stale) says = word("stale_since", { time: time(at, now) });
     else if (over) says = `▲ ${word("over_limit")} +${count(state.wip - limit)}`;
+    else if (late) says = word("over_dwell", { count: overDwell(state) });
     else if (under) says = `▼ ${word("under_min", { min: count(min) })}`;
     else if (!known) says = word("not_in_model");
     setText(this.parts.badge, says);
