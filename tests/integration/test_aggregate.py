@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from services import topology
 from services.adapters.clock import SystemClock
+from services.adapters.plant_master import PlantRecord, plant_key, plant_value
+from services.core.operations import Operations
 from tests.integration.aggregate_process import AggregateProcesses, Expected, Shown, feed
 from tests.partials import Sent, log_of, publish
 from tests.parts import until
+from tests.show_floor import document
 
 pytestmark = pytest.mark.real_broker
 
@@ -74,6 +78,31 @@ async def test_states_are_the_sums_of_the_partials(
     assert (tmp_path / "ready").exists()
     child.terminate()
     assert await asyncio.to_thread(child.wait, 30) == 0
+
+
+async def test_limits_are_those_of_the_newest_plant_model(
+    workers: AggregateProcesses, producer: AIOKafkaProducer, shown: Shown
+) -> None:
+    async def published(version: int, limit_us: int | None) -> None:
+        record = PlantRecord(version, 0, "test", document({"A": {"dwell_limit_us": limit_us}}))
+        await producer.send_and_wait(topology.MASTER.name, plant_value(record), plant_key(version), partition=0)
+
+    async def shows(over: int | None) -> None:
+        async def is_shown() -> bool:
+            await shown.read()
+            return "A" in shown.states() and shown.states()["A"]["over_dwell_limit"] == over
+
+        await until(is_shown, f"{over} stays over the limit")
+
+    sent = partials(6)
+    stays = sum(state.counts.wip for state in [Operations(Expected(sent).partials).state("A", 0)])
+    await published(1, 0)
+    await feed(producer, sent)
+    workers.start()
+    await shows(stays)
+    assert stays > 0
+    await published(2, None)
+    await shows(None)
 
 
 async def test_killed_at_random(workers: AggregateProcesses, producer: AIOKafkaProducer, shown: Shown) -> None:
