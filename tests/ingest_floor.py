@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from services.adapters.api_access import Access
 from services.adapters.api_keys import Keys
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import Feed, PlantMaster
@@ -84,7 +85,8 @@ async def floor_on(
     """The application, running, on this log; `plant` is in force, None: none is."""
     clock, metrics, master = FixedClock(parse_instant(NOW)), Metrics(), PlantMaster(feed)
     publisher = PlantPublisher(master, outbox, PARTITIONS, table, clock, metrics)
-    deps = Deps(PARTITIONS, 1, "127.0.0.1", clock, outbox, master, publisher, metrics, keys, machines)
+    access = Access(keys, "127.0.0.1", clock)
+    deps = Deps(PARTITIONS, 1, access, clock, outbox, master, publisher, metrics, machines)
     working = asyncio.create_task(run(deps))
     transport = httpx.ASGITransport(application(deps))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", timeout=30) as client:

@@ -9,14 +9,13 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from pathlib import Path
 
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI
 
 from services.adapters import problems
-from services.adapters.api_keys import BadKeyFile, KeyFile, is_loopback
+from services.adapters.api_access import guarded
 from services.adapters.clock import SystemClock
 from services.adapters.ingest_tables import IngestTables
 from services.adapters.kafka_producer import KafkaOutbox
@@ -41,7 +40,7 @@ async def wire(settings: StageSettings, metrics: Metrics) -> AsyncIterator[Deps]
     clock = SystemClock()
     outbox = KafkaOutbox(settings.kafka, metrics)
     master = follow(settings.kafka.brokers)
-    keys = _keys(settings)
+    access = guarded(settings, clock)
     pool = (
         await open_pool(settings.database_url, application="floorstream ingest", maximum=2)
         if settings.database_url
@@ -51,27 +50,10 @@ async def wire(settings: StageSettings, metrics: Metrics) -> AsyncIterator[Deps]
     partitions = settings.kafka.scan_partitions
     publisher = PlantPublisher(master, outbox, partitions, tables, clock, metrics)
     try:
-        yield Deps(
-            partitions, settings.generation, settings.host, clock, outbox, master, publisher, metrics, keys, tables
-        )
+        yield Deps(partitions, settings.generation, access, clock, outbox, master, publisher, metrics, tables)
     finally:
         if pool is not None:
             pool.terminate()
-
-
-def _keys(settings: StageSettings) -> KeyFile | None:
-    if settings.keys_file:
-        try:
-            return KeyFile(Path(settings.keys_file))
-        except BadKeyFile as error:
-            raise BadSetting(f"FLOORSTREAM_KEYS_FILE: {error}") from error
-    if not is_loopback(settings.host):
-        raise BadSetting(
-            f"FLOORSTREAM_HOST={settings.host} can be reached from elsewhere, so keys are needed: set "
-            "FLOORSTREAM_KEYS_FILE, or listen on 127.0.0.1"
-        )
-    log.warning("no keys are configured: whoever can run a program on this machine may write (FLOORSTREAM_KEYS_FILE)")
-    return None
 
 
 async def run(deps: Deps) -> None:

@@ -11,8 +11,8 @@ from schemas.message import Malformed, read_json, validated
 from schemas.text import clean
 from services.adapters.plant_master import order_key
 from services.adapters.problems import BROKER_AWAY, CONFLICT, INVALID, NOT_FOUND, Problem, retry_after
+from services.adapters.request_body import read_body
 from services.core.instant import format_instant
-from services.ingest.body import read_body
 from services.ingest.deps import Deps, measured, source
 from services.ingest.handler import OrderConflict, next_order
 from services.ingest.routes_events import send

@@ -20,7 +20,7 @@ from services.adapters.problems import (
     language,
     retry_after,
 )
-from services.ingest.body import read_body
+from services.adapters.request_body import read_body
 from services.ingest.deps import Deps, measured, source
 from services.ports import BrokerAway, TooManyPending
 

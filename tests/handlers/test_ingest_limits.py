@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from services.adapters.request_body import MOST_BYTES
 from services.core.errors import Reason
-from services.ingest.body import MOST_BYTES, MOST_ITEMS
+from services.ingest.body import MOST_ITEMS
 from tests.fake_log import FakeLog
 from tests.ingest_floor import PLANT, event, memory_floor
 from tests.parts import until
