@@ -18,9 +18,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from services import settings
+from services.adapters import operations_feed
 from services.adapters.clock import SystemClock
+from services.adapters.kafka_follow import Follower
 from services.adapters.metrics import Metrics
-from services.adapters.operations_feed import OperationsFeed
 from services.adapters.plant_master import PlantRecord, plant_key, plant_value
 from services.embedded.broker import Broker
 from services.show.app import ShowDeps, run, wire
@@ -90,10 +91,13 @@ class Recorder:
 
 
 @contextlib.asynccontextmanager
-async def following(broker: str) -> AsyncIterator[tuple[OperationsFeed, Recorder]]:
+async def following(broker: str) -> AsyncIterator[tuple[Follower, Recorder]]:
     """A feed at work."""
     told = Recorder()
-    feed = OperationsFeed(configured(broker).kafka, told, SystemClock(), lambda: None)
+    kafka = configured(broker).kafka
+    board = operations_feed.followed(told, kafka.operation_partitions)
+    ends = operations_feed.scan_ends(told, SystemClock(), kafka.scan_partitions)
+    feed = Follower(broker, [board], lambda: None, ends)
     task = asyncio.create_task(feed.run())
     try:
         yield feed, told
@@ -131,7 +135,7 @@ async def ended(told: Recorder, partition: int, end: int) -> bool:
     return told.ends.get(partition) == end
 
 
-async def caught_up(feed: OperationsFeed) -> bool:
+async def caught_up(feed: Follower) -> bool:
     return feed.caught_up
 
 
