@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.alert_request import AlertRequest
 from schemas.alerts import Alert, AlertAction, AlertPending
 from schemas.event import BarrierMarker, ModelMarker, ScanEvent, SubmittedEvent, Transform
 from schemas.machine import MachineEvent
@@ -182,6 +183,16 @@ REQUESTS = (
         writers=("any HTTP client",),
         readers=("ingest",),
         models=(Transform,),
+    ),
+    Topic(
+        name="http.alert_actions",
+        purpose="Body of POST /v1/alerts/ALERT_ID/acknowledge, /shelve or /unshelve.",
+        key="",
+        partitions="",
+        retention="",
+        writers=("any HTTP client",),
+        readers=("show",),
+        models=(AlertRequest,),
     ),
 )
 

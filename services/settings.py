@@ -36,6 +36,7 @@ class StageSettings:
     data_dir: str
     instance: str
     keys_file: str
+    link_key_file: str
 
 
 def read(environment: Mapping[str, str]) -> StageSettings:
@@ -59,6 +60,7 @@ def read(environment: Mapping[str, str]) -> StageSettings:
         data_dir=environment.get("FLOORSTREAM_DATA_DIR", "/tmp"),
         instance=environment.get("FLOORSTREAM_INSTANCE", "0"),
         keys_file=environment.get("FLOORSTREAM_KEYS_FILE", ""),
+        link_key_file=environment.get("FLOORSTREAM_LINK_KEY_FILE", ""),
     )
 
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.adapters.alerts_read import AlertRows
+from services.adapters.api_access import Access
+from services.adapters.api_keys import Keys
 from services.adapters.kafka_whole_log import LogRecord
 from services.adapters.metrics import Metrics
 from services.adapters.operations_feed import deliver
@@ -13,9 +16,15 @@ from services.adapters.plant_master import PlantMaster, PlantRecord, plant_key, 
 from services.adapters.show_read import DatabaseRows
 from services.adapters.wire import encode
 from services.core.equipment import PlantModel
+from services.ports import BrokerAway, Outgoing
+from services.show.alert_acts import Acts
+from services.show.alerts import Alerts
 from services.show.app import ShowDeps
 from services.show.handler import Board
 from services.show.live import Live
+from services.show.rights import Rights
+from services.show.routes_alerts import AlertDeps
+from services.show.screens import Phone, Wall
 from services.topology import PLANT_KEY
 
 T0 = 1_795_413_600_000_000
@@ -73,12 +82,48 @@ class MemoryLog:
         return taken
 
 
-def deps(rows: DatabaseRows | None = None, clock: Any = None, **live: Any) -> ShowDeps:
+@dataclass
+class MemoryOutbox:
+    """floor.alert_actions in memory: what was sent, by partition. `away`: the broker does not answer."""
+
+    sent: list[Outgoing] = field(default_factory=list)
+    away: bool = False
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def stop(self) -> None:
+        """Nothing to disconnect from."""
+
+    async def reachable(self) -> bool:
+        """Does it answer?"""
+        return not self.away
+
+    async def send(self, records: Sequence[Outgoing]) -> list[int]:
+        """Keep them; offsets count per partition."""
+        if self.away:
+            raise BrokerAway("away")
+        offsets = []
+        for record in records:
+            offsets.append(sum(kept.partition == record.partition for kept in self.sent))
+            self.sent.append(record)
+        return offsets
+
+
+def deps(
+    rows: DatabaseRows | None = None, clock: Any = None, *, keys: Keys | None = None, link_key: bytes | None = None,
+    outbox: MemoryOutbox | None = None, alert_rows: AlertRows | None = None, wait_s: float = 0.05, **live: Any,
+) -> ShowDeps:  # fmt: skip
     """Show without a broker."""
-    board, shown_clock = Board(PARTITIONS), clock or SetClock()
+    board, alerts, shown_clock, box = Board(PARTITIONS), Alerts(), clock or SetClock(), outbox or MemoryOutbox()
+    metrics, rights = Metrics(), Rights(Access(keys, "127.0.0.1", shown_clock), link_key)
+    acting = AlertDeps(
+        alerts, Acts(alerts, box, shown_clock, encode, PARTITIONS, wait_s), rights,
+        Live(Phone(board, alerts), shown_clock, encode, **live), shown_clock, metrics, alert_rows,
+    )  # fmt: skip
     return ShowDeps(
-        board, Live(board, shown_clock, encode, **live), shown_clock, MemoryFeed(), PlantMaster(MemoryLog()), Metrics(),
-        rows,
+        board, Live(Wall(board, alerts), shown_clock, encode, **live), acting, shown_clock, MemoryFeed(),
+        PlantMaster(MemoryLog()), box, metrics, rows,
     )  # fmt: skip
 
 

@@ -74,6 +74,10 @@ class Metrics:
             "store_mark", "Offset in floor.scans up to which visits and units are complete", ("partition",)
         )
 
+        self.alert_requests = self._counter(
+            "show_alert_requests", "What people asked to be done about alerts, and by what right", ("action", "right")
+        )
+
     def _counter(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, meaning, labels, namespace=PREFIX, registry=self.registry)
 

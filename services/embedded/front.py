@@ -31,7 +31,7 @@ from services.ingest.deps import Deps
 from services.ingest.routes_health import not_ready
 from services.settings import BadSetting, StageSettings
 from services.show import app as show
-from services.show.app import ShowDeps
+from services.show.app import Shared, ShowDeps
 
 log = logging.getLogger("floorstream.front")
 
@@ -56,10 +56,12 @@ class Front:
 
 @contextlib.asynccontextmanager
 async def wire(given: StageSettings) -> AsyncIterator[Front]:
-    """The machines of both stages, none of them started, with one follower of the master data. Raises BadSetting."""
+    """The machines of both stages, none of them started; ingest runs what both need. Raises BadSetting."""
     metrics = Metrics()
-    async with ingest.wire(given, metrics) as writing, show.wire(given, metrics, writing.master) as reading:
-        yield Front(writing, reading, metrics)
+    async with contextlib.AsyncExitStack() as stack:
+        writing = await stack.enter_async_context(ingest.wire(given, metrics))
+        shared = Shared(writing.master, writing.outbox)
+        yield Front(writing, await stack.enter_async_context(show.wire(given, metrics, shared)), metrics)
 
 
 async def run(front: Front) -> None:

@@ -1,4 +1,4 @@
-"""Wires show: the feed of floor.operations and the plant model onto the board; board, read API and live stream out.
+"""Wires show: operation states, alerts and the plant model in; board, read API, live streams and actions out.
 
 `wire` puts it together, `run` keeps it up to date, `router` holds the stage's own addresses (for a process that also
 serves other stages), `create_app` adds /healthz, /readyz and /metrics (for a process of its own).
@@ -11,28 +11,37 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI, Response
 
-from services.adapters import plant_master, problems
+from services.adapters import alerts_feed, api_access, operations_feed, plant_master, problems
+from services.adapters.alert_links import BadLinkKey, load_key
+from services.adapters.alerts_read import AlertRows
 from services.adapters.clock import SystemClock
+from services.adapters.kafka_follow import Follower
+from services.adapters.kafka_producer import KafkaOutbox
 from services.adapters.metrics import Metrics
-from services.adapters.operations_feed import OperationsFeed
 from services.adapters.plant_master import PlantMaster
 from services.adapters.show_read import DatabaseRows
 from services.adapters.timescale_pool import open_pool
 from services.adapters.wire import encode
 from services.core.equipment import PlantModel
 from services.core.errors import BrokenGuarantee
-from services.ports import Clock
+from services.ports import Clock, Outbox
 from services.settings import BadSetting, StageSettings
+from services.show.alert_acts import Acts
+from services.show.alerts import Alerts
 from services.show.handler import Board
 from services.show.live import Live
 from services.show.pages import pages_router
+from services.show.rights import Rights
 from services.show.routes import operations_router, rows_router
+from services.show.routes_alerts import AlertDeps, alerts_router
+from services.show.screens import Phone, Wall
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +50,7 @@ STOP_SECONDS = 5
 
 
 class Feed(Protocol):
-    """What keeps the board up to date; services.adapters.operations_feed.OperationsFeed, or states in memory."""
+    """What keeps board and alerts up to date; services.adapters.kafka_follow.Follower, or states in memory."""
 
     @property
     def caught_up(self) -> bool:
@@ -55,44 +64,85 @@ class Feed(Protocol):
 
 @dataclass(frozen=True)
 class ShowDeps:
-    """The machines behind the routes. `shared_master`: somebody else runs it. `rows` None: no database."""
+    """The machines behind the routes. `rows` None: no database. `shared`: master and outbox are run by others."""
 
     board: Board
     live: Live
+    alerts: AlertDeps
     clock: Clock
     feed: Feed
     master: PlantMaster
+    outbox: Outbox
     metrics: Metrics
     rows: DatabaseRows | None = None
-    shared_master: bool = False
+    shared: bool = False
+
+    def changed(self) -> None:
+        """There may be news: for those who watch, and for those who wait for what they did."""
+        self.live.changed()
+        self.alerts.live.changed()
+        self.alerts.acts.look()
 
     def close_live(self) -> None:
         """End all live connections: to be called before a server waits for its connections to end."""
         self.live.close()
+        self.alerts.live.close()
+
+
+class Shared(NamedTuple):
+    """Machines that another stage in this process runs."""
+
+    master: PlantMaster
+    outbox: Outbox
 
 
 @contextlib.asynccontextmanager
-async def wire(settings: StageSettings, metrics: Metrics, master: PlantMaster | None = None) -> AsyncIterator[ShowDeps]:
-    """The machines of this stage, none of them started. `master`: a follower of floor.master that others run."""
-    clock = SystemClock()
-    board = Board(settings.kafka.operation_partitions)
-    live = Live(board, clock, encode)
-    feed = OperationsFeed(settings.kafka, board, clock, live.changed)
-    followed = master or plant_master.follow(settings.kafka.brokers)
+async def wire(settings: StageSettings, metrics: Metrics, shared: Shared | None = None) -> AsyncIterator[ShowDeps]:
+    """The machines of this stage, none of them started. Raises BadSetting."""
+    clock, kafka = SystemClock(), settings.kafka
+    board, alerts = Board(kafka.operation_partitions), Alerts()
+    master = shared.master if shared else plant_master.follow(kafka.brokers)
+    outbox = shared.outbox if shared else KafkaOutbox(kafka, metrics)
+    rights = Rights(api_access.of_settings(settings, clock), _link_key(settings))
     async with contextlib.AsyncExitStack() as stack:
-        rows = None
+        pool = None
         if settings.database_url:
             pool = await open_pool(settings.database_url, application="floorstream show", maximum=POOL_SIZE)
             stack.callback(pool.terminate)
-            rows = DatabaseRows(pool)
-        yield ShowDeps(board, live, clock, feed, followed, metrics, rows, master is not None)
+        acting = AlertDeps(
+            alerts, Acts(alerts, outbox, clock, encode, kafka.operation_partitions), rights,
+            Live(Phone(board, alerts), clock, encode), clock, metrics, AlertRows(pool) if pool else None,
+        )  # fmt: skip
+        feed = Follower(
+            kafka.brokers,
+            [
+                operations_feed.followed(board, kafka.operation_partitions),
+                alerts_feed.followed(alerts, kafka.operation_partitions),
+            ],
+            lambda: deps.changed(),
+            operations_feed.scan_ends(board, clock, kafka.scan_partitions),
+        )
+        deps = ShowDeps(
+            board, Live(Wall(board, alerts), clock, encode), acting, clock, feed, master, outbox, metrics,
+            DatabaseRows(pool) if pool else None, shared is not None,
+        )  # fmt: skip
+        yield deps
+
+
+def _link_key(settings: StageSettings) -> bytes | None:
+    if not settings.link_key_file:
+        return None
+    try:
+        return load_key(Path(settings.link_key_file))
+    except BadLinkKey as error:
+        raise BadSetting(f"FLOORSTREAM_LINK_KEY_FILE: {error}") from error
 
 
 async def run(deps: ShowDeps) -> None:
     """Keep the board up to date and its watchers too, until cancelled. Raises BrokenGuarantee."""
-    works = [deps.feed.run(), deps.live.run(), _follow_model(deps)]
-    if not deps.shared_master:
-        works.append(deps.master.run())
+    works = [deps.feed.run(), deps.live.run(), deps.alerts.live.run(), _follow_model(deps)]
+    if not deps.shared:
+        works += [deps.master.run(), deps.outbox.start()]
     tasks = [asyncio.create_task(work) for work in works]
     try:
         # Not gather: it would hand a cancellation on, and the one below would break into what they end with.
@@ -104,6 +154,8 @@ async def run(deps: ShowDeps) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        if not deps.shared:
+            await deps.outbox.stop()
 
 
 async def _follow_model(deps: ShowDeps) -> None:
@@ -112,8 +164,10 @@ async def _follow_model(deps: ShowDeps) -> None:
         shown = deps.board.model.version if deps.board.model else 0
         await deps.master.wait_for(lambda known=shown: deps.master.newest > known)  # type: ignore[misc]
         newest = deps.master.newest
-        deps.board.take_model(PlantModel.from_document(deps.master.versions[newest], newest))
-        deps.live.changed()
+        model = PlantModel.from_document(deps.master.versions[newest], newest)
+        deps.board.take_model(model)
+        deps.alerts.alerts.take_model(model)
+        deps.changed()
 
 
 def router(deps: ShowDeps) -> APIRouter:
@@ -121,6 +175,7 @@ def router(deps: ShowDeps) -> APIRouter:
     routes = APIRouter()
     routes.include_router(operations_router(deps.board, deps.live, deps.clock))
     routes.include_router(rows_router(deps.rows, deps.clock))
+    routes.include_router(alerts_router(deps.alerts))
     routes.include_router(pages_router())
     return routes
 
@@ -150,7 +205,7 @@ def create_app(deps: ShowDeps) -> FastAPI:
 
 def not_ready(deps: ShowDeps) -> list[str]:
     """What is missing before the board can be believed; empty when it can."""
-    missing = [] if deps.feed.caught_up else ["operation states: not read to their end yet"]
+    missing = [] if deps.feed.caught_up else ["operation states and alerts: not read to their end yet"]
     return missing if deps.board.model is not None else [*missing, "plant model: there is none; PUT /v1/plant"]
 
 

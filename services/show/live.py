@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.ports import Clock
-from services.show.handler import Board, Document
+from services.show.screens import Document, Screen
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ HEARTBEAT_SECONDS = 5.0
 BACKLOG = 256
 MOST_CLIENTS = 4_000
 SNAPSHOT_US = 200_000
-"""How long a snapshot of an unchanged board is sent again: it says what time it is."""
+"""How long a snapshot of an unchanged screen is sent again: it says what time it is."""
 RETRY_MS = (1_000, 4_000)
 """Clients are told different pauses, so that they do not come back all at once."""
 
@@ -67,11 +67,12 @@ class Live:
     """Everybody who watches."""
 
     def __init__(
-        self, board: Board, clock: Clock, encode: Encode, *, pace_s: float = PACE_SECONDS,
+        self, screen: Screen, clock: Clock, encode: Encode, *, pace_s: float = PACE_SECONDS,
         heartbeat_s: float = HEARTBEAT_SECONDS, most_clients: int = MOST_CLIENTS,
     ) -> None:  # fmt: skip
         """Messages go out while run() runs."""
-        self._board = board
+        self._screen = screen
+        self._told = screen.version
         self._clock = clock
         self._encode = encode
         self._pace = pace_s
@@ -90,7 +91,7 @@ class Live:
         return len(self._clients)
 
     def changed(self) -> None:
-        """The board has something new."""
+        """The screen may have something new."""
         self._changed.set()
 
     def join(self) -> Client:
@@ -125,24 +126,26 @@ class Live:
                 async with asyncio.timeout_at(heartbeat_at):
                     await self._changed.wait()
             if clock() >= heartbeat_at:
-                self._send(message("heartbeat", self._encode(self._board.heartbeat(self._clock.now_us()))))
+                self._send(message("heartbeat", self._encode(self._screen.heartbeat(self._clock.now_us()))))
                 heartbeat_at = clock() + self._heartbeat
             if self._changed.is_set():
                 self._changed.clear()
-                self._send(self._changes())
-                await asyncio.sleep(self._pace)
+                if self._screen.version != self._told:
+                    self._told = self._screen.version
+                    self._send(self._changes())
+                    await asyncio.sleep(self._pace)
 
     def _changes(self) -> bytes:
-        changes: Document | None = self._board.changes(self._clock.now_us())
+        changes: Document | None = self._screen.changes(self._clock.now_us())
         return self._whole() if changes is None else message("changed", self._encode(changes))
 
     def _whole(self) -> bytes:
         """The snapshot, encoded once for all who come together, as they do after an outage."""
         now_us = self._clock.now_us()
         version, at_us, whole = self._snapshot
-        if version != self._board.version or not 0 <= now_us - at_us < SNAPSHOT_US:
-            whole = message("snapshot", self._encode(self._board.snapshot(now_us)))
-            self._snapshot = (self._board.version, now_us, whole)
+        if version != self._screen.version or not 0 <= now_us - at_us < SNAPSHOT_US:
+            whole = message("snapshot", self._encode(self._screen.snapshot(now_us)))
+            self._snapshot = (self._screen.version, now_us, whole)
         return whole
 
     def _send(self, text: bytes) -> None:

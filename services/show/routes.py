@@ -6,28 +6,23 @@ Every answer says `now_us`; rows also say `stored_up_to_us`, the newest recorded
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import asyncpg
 from fastapi import APIRouter, Query, Response
 
 from services.adapters.fate_read import UnitTooLong
-from services.adapters.problems import BAD_REQUEST, NO_DATABASE, NOT_FOUND, NOT_READY, Kind, Problem, retry_after
+from services.adapters.problems import BAD_REQUEST, NOT_FOUND, NOT_READY, Kind, Problem, retry_after
 from services.adapters.show_read import Asked, Cursor, DatabaseRows, Row
-from services.adapters.timescale_retry import passes
-from services.adapters.wire import encode
 from services.core.errors import NotYet, Reason
 from services.core.text import clean
 from services.ports import Clock
+from services.show.answers import as_json, read_rows, streamed
 from services.show.handler import Board
-from services.show.live import Live, LiveResponse, TooManyClients
+from services.show.live import Live
 
-FULL = Kind(503, "too-many-clients", "The live stream has no room", "实时数据流已满")
 TOO_LONG = Kind(422, "unit-too-long", "The unit has too many records", "该单元的记录过多")
 MOST_VISITS = 1_000
 MOST_REJECTS = 1_000
-T = TypeVar("T")
 
 
 def operations_router(board: Board, live: Live, clock: Clock) -> APIRouter:
@@ -37,15 +32,12 @@ def operations_router(board: Board, live: Live, clock: Clock) -> APIRouter:
     @router.get("/operations")
     async def operations() -> Response:
         """Every operation of the plant model in its order, and the plant."""
-        return _json(board.operations(clock.now_us()))
+        return as_json(board.operations(clock.now_us()))
 
     @router.get("/live")
     async def stream() -> Response:
         """Server-sent events: `snapshot`, then `changed` at most every 250 ms, `heartbeat` every 5 s."""
-        try:
-            return LiveResponse(live)
-        except TooManyClients:
-            raise retry_after(FULL, "close boards that nobody watches", "请关闭无人观看的看板", 10) from None
+        return streamed(live)
 
     return router
 
@@ -58,11 +50,11 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
     async def unit(unit_id: str) -> Response:
         """A unit and all its visits (the last 1,000)."""
         name = _clean(unit_id, "unit_id")
-        found = await _read(rows, lambda source: source.unit(name))
+        found = await read_rows(rows, lambda source: source.unit(name))
         if found is None:
             raise Problem(NOT_FOUND, f"no unit {name!r}", f"没有单元 {name!r}")
         asked = Asked(unit_id=name)
-        visits, after = await _read(rows, lambda source: source.visits(asked, MOST_VISITS, None))
+        visits, after = await read_rows(rows, lambda source: source.visits(asked, MOST_VISITS, None))
         return await _answer(rows, clock, {"unit": found, "visits": visits, "after": _sealed(after)})
 
     @router.get("/visits")
@@ -81,7 +73,7 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
         )
         begin = None if after is None else _opened(after)
         try:
-            page, last = await _read(rows, lambda source: source.visits(asked, limit, begin))
+            page, last = await read_rows(rows, lambda source: source.visits(asked, limit, begin))
         except ValueError:
             raise _bad_cursor() from None
         return await _answer(rows, clock, {"visits": page, "after": _sealed(last)})
@@ -92,7 +84,7 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
         name = _clean(event_id, "event_id")
         unit = None if unit_id is None else _clean(unit_id, "unit_id")
         try:
-            found = await _read(rows, lambda source: source.events(name, unit))
+            found = await read_rows(rows, lambda source: source.events(name, unit))
         except UnitTooLong as long:
             raise Problem(TOO_LONG, f"{long}: use `floorstream fold`", "请改用 floorstream fold") from None
         except NotYet as early:
@@ -111,33 +103,15 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
         if reason is not None and reason not in set(Reason):
             known = ", ".join(Reason)
             raise Problem(BAD_REQUEST, f"reason is one of {known}", f"reason 须为以下之一：{known}")
-        found, counts = await _read(rows, lambda source: source.rejects(reason, limit))
+        found, counts = await read_rows(rows, lambda source: source.rejects(reason, limit))
         return await _answer(rows, clock, {"counts": counts, "rejects": [_reject(row) for row in found]})
 
     return router
 
 
-async def _read(rows: DatabaseRows | None, ask: Callable[[DatabaseRows], Awaitable[T]]) -> T:
-    """The answer of the database. Raises Problem where there is none."""
-    if rows is None:
-        raise Problem(NO_DATABASE, "FLOORSTREAM_DATABASE_URL is not set", "未设置 FLOORSTREAM_DATABASE_URL")
-    try:
-        return await ask(rows)
-    except asyncpg.UndefinedTableError:
-        raise retry_after(NO_DATABASE, "run `floorstream migrate`", "请运行 floorstream migrate", 30) from None
-    except Exception as error:
-        if not passes(error):
-            raise
-        raise retry_after(NO_DATABASE, "live numbers go on; try again", "实时数字不受影响，请稍后重试", 5) from error
-
-
 async def _answer(rows: DatabaseRows | None, clock: Clock, body: dict[str, Any]) -> Response:
-    stored = await _read(rows, lambda source: source.stored_up_to_us())
-    return _json({"now_us": clock.now_us(), "stored_up_to_us": stored, **body})
-
-
-def _json(body: dict[str, Any]) -> Response:
-    return Response(encode(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
+    stored = await read_rows(rows, lambda source: source.stored_up_to_us())
+    return as_json({"now_us": clock.now_us(), "stored_up_to_us": stored, **body})
 
 
 def _clean(text: str, name: str) -> str:

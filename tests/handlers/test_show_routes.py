@@ -91,7 +91,7 @@ async def test_it_is_not_ready_while_states_are_still_being_read() -> None:
     shown.board.take_model(model({"A": {}}))
     async with asking(shown) as client:
         answer = await client.get("/readyz")
-    assert answer.json()["missing"] == ["operation states: not read to their end yet"]
+    assert answer.json()["missing"] == ["operation states and alerts: not read to their end yet"]
 
 
 async def test_health_and_metrics_are_there() -> None:

@@ -46,3 +46,30 @@ WHERE (unit_id, visit_seq) > ($1, $2::int) AND NOT deleted
   AND ($3::boolean IS NULL OR (departed IS NULL) = $3)
 ORDER BY unit_id, visit_seq
 LIMIT $4
+
+-- name: alert_changes
+SELECT incident, version, change, state, value, limit_value AS "limit", at AS at_us, acknowledged_by, ended AS "end",
+       shelved_until AS shelved_until_us, shelved_by, shelve_reason, muted, history
+FROM alert_changes
+WHERE alert_id = $1 AND change <> 'updated'
+ORDER BY version DESC
+LIMIT $2
+
+-- name: alert_actions
+SELECT * FROM (
+    SELECT DISTINCT ON (action_id, action) action_id, incident, action, "by", via, at AS at_us, until AS until_us, reason
+    FROM alert_actions
+    WHERE alert_id = $1
+    ORDER BY action_id, action, generation, partition, "offset"
+) AS once
+ORDER BY at_us DESC, action_id
+LIMIT $2
+
+-- name: whereabouts
+SELECT asked.unit_id, units.status, units.operation_id, units.phase, visits.departed AS left_us
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (unit_id, visit_id, place)
+LEFT JOIN units ON units.unit_id = asked.unit_id AND NOT units.deleted
+  AND units.generation = (SELECT generation FROM current_generation)
+LEFT JOIN visits ON visits.unit_id = asked.unit_id AND visits.visit_id = asked.visit_id AND NOT visits.deleted
+  AND visits.generation = (SELECT generation FROM current_generation)
+ORDER BY asked.place

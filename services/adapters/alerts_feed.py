@@ -1,0 +1,100 @@
+"""floor.alerts handed on: versions of alerts, and the epochs of those who write them.
+
+Keys that begin with NUL are the writers' own: epoch records, whose offset is the epoch, and limits that are passed
+but not for long enough yet.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from services.adapters.kafka_follow import Followed
+from services.adapters.kafka_whole_log import LogRecord
+from services.topology import ALERTS
+
+log = logging.getLogger(__name__)
+
+INTERNAL = b"\x00"
+EPOCH_KEY = b"\x00epoch"
+
+
+class AlertUnit(msgspec.Struct, gc=False):
+    """A unit to go and find."""
+
+    unit_id: str
+    visit_id: str
+    arrived_us: int
+    over: bool = False
+
+
+class Alert(msgspec.Struct, gc=False):
+    """A version of an alert in floor.alerts."""
+
+    alert_id: str
+    epoch: int
+    incident: int
+    version: int
+    change: str
+    state: str
+    notify: bool
+    rule_id: str
+    measure: str
+    subject_kind: str
+    subject_id: str
+    priority: str
+    limit: int
+    at_us: int
+    model: int
+    value: int | None = None
+    since_us: int | None = None
+    raised_us: int | None = None
+    acknowledged_us: int | None = None
+    acknowledged_by: str | None = None
+    returned_us: int | None = None
+    end: str | None = None
+    shelved_until_us: int | None = None
+    shelved_by: str | None = None
+    shelve_reason: str | None = None
+    muted: bool = False
+    history: bool = False
+    units: list[AlertUnit] = []
+    units_over: int | None = None
+    units_over_is_least: bool = False
+    action_offset: int = -1
+
+
+class Alerts(Protocol):
+    """Who is told; services.show.alerts.Alerts."""
+
+    def take(self, partition: int, alert: Mapping[str, Any]) -> None: ...
+    def take_epoch(self, partition: int, epoch: int) -> bool: ...
+    def drop(self, alert_id: str) -> None: ...
+    def forget(self, partition: int) -> None: ...
+
+
+_alert = msgspec.json.Decoder(Alert).decode
+
+
+def followed(alerts: Alerts, partitions: int) -> Followed:
+    """floor.alerts, handed on."""
+    return Followed(
+        ALERTS.name, partitions, lambda partition, record: deliver(alerts, partition, record), alerts.forget
+    )
+
+
+def deliver(alerts: Alerts, partition: int, record: LogRecord) -> None:
+    """Hand one record on; one that nobody can read is said and passed over."""
+    key, value = record.key, record.value
+    if key is None or key.startswith(INTERNAL):
+        if key == EPOCH_KEY:
+            alerts.take_epoch(partition, record.offset)
+        return
+    try:
+        if value is None:
+            alerts.drop(key.decode())
+        else:
+            alerts.take(partition, msgspec.to_builtins(_alert(value)))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        log.error("%s/%d key %r is not an alert (%s): passed over", ALERTS.name, partition, key, error)
