@@ -5,10 +5,14 @@ Works on plain PostgreSQL >= 15 and on both editions of TimescaleDB; the files t
 """
 
 import hashlib
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "deploy" / "migrations"
 MINIMUM_SERVER = 15
@@ -44,10 +48,14 @@ def available(folder: Path = MIGRATIONS) -> list[Migration]:
     return found
 
 
-async def migrate(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
-    """Apply what is missing; return the names of the files applied now (empty when all were there)."""
+async def migrate(dsn: str, folder: Path = MIGRATIONS, warn: Callable[[str], None] = log.warning) -> list[str]:
+    """Apply what is missing; return the names of the files applied now (empty when all were there).
+
+    `warn` is told what a migration could not do without an administrator.
+    """
     migrations = available(folder)
     conn = await asyncpg.connect(dsn, timeout=10)
+    conn.add_log_listener(lambda _, said: warn(said.message) if said.severity_en == "WARNING" else None)
     try:
         _require_version(conn.get_server_version().major)
         await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("no database named: set FLOORSTREAM_DATABASE_URL or give --database URL", file=sys.stderr)
         return 2
     try:
-        applied = asyncio.run(migrate(dsn))
+        applied = asyncio.run(migrate(dsn, warn=lambda said: print(said, file=sys.stderr)))
     except (MigrationError, asyncpg.PostgresError, OSError) as error:
         print(f"the database could not be migrated: {error}", file=sys.stderr)
         return 1

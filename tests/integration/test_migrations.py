@@ -17,10 +17,10 @@ TABLES = {
     "alert_changes",
     "alerts",
     "api_keys", "machine_events", "operation_samples", "plant_models", "raw_scans", "rejects", "schema_migrations",
-    "sink_positions", "units", "visits",
+    "plant_samples", "sink_positions", "units", "visits",
 }  # fmt: skip
 VIEWS = {"current_generation", "open_visits", "operations_now"}
-HYPERTABLES = {"alert_changes", "machine_events", "operation_samples", "raw_scans", "rejects"}
+HYPERTABLES = {"alert_changes", "machine_events", "operation_samples", "plant_samples", "raw_scans", "rejects"}
 NAMES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = $1"
 
 
