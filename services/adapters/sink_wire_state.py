@@ -8,7 +8,7 @@ import msgspec
 
 from services import topology
 from services.adapters.sink_wire import UNREADABLE, Record, clamp_us, recorded_us, source_of, strictly
-from services.core.stored import Row
+from services.core.stored import Row, TableRow
 
 SECOND_US = 1_000_000
 SAMPLED_WINDOW = "8h"
@@ -45,6 +45,21 @@ class _Operation(msgspec.Struct):
     windows: dict[str, _Window] = {}
 
 
+class _Units(msgspec.Struct):
+    entered: int
+    completed: int
+    scrapped: int
+    in_process: int
+    in_transit: int
+
+
+class _Totals(msgspec.Struct):
+    as_of_us: int
+    units: _Units
+    wip: int
+    newest_event_us: int | None = None
+
+
 class _Plant(msgspec.Struct):
     version: int
     created_us: int
@@ -60,15 +75,21 @@ class _Machine(msgspec.Struct):
 
 
 _operation = msgspec.json.Decoder(_Operation).decode
+_totals = msgspec.json.Decoder(_Totals).decode
 _plant = msgspec.json.Decoder(_Plant).decode
 _machine = msgspec.json.Decoder(_Machine).decode
 
 
-def sample_row(record: Record) -> Row | None:
-    """A row of operation_samples: the state as of its second. None for the plant's totals and deleted keys."""
-    if record.value is None or record.key == topology.PLANT_KEY:
+def sample_row(record: Record) -> TableRow | None:
+    """A row of operation_samples or plant_samples: the state as of its second. None for deleted keys."""
+    if record.value is None:
         return None
-    s = strictly(_operation, record)
+    if record.key == topology.PLANT_KEY:
+        return "plant_samples", _totals_row(strictly(_totals, record))
+    return "operation_samples", _operation_row(strictly(_operation, record))
+
+
+def _operation_row(s: _Operation) -> Row:
     window = s.windows.get(SAMPLED_WINDOW)
     dwell = (window.dwell_us if window else None) or _Percentiles()
     return (
@@ -78,13 +99,21 @@ def sample_row(record: Record) -> Row | None:
     )  # fmt: skip
 
 
-def plant_row(record: Record) -> Row | None:
+def _totals_row(s: _Totals) -> Row:
+    units, newest = s.units, s.newest_event_us
+    return (
+        s.as_of_us - s.as_of_us % SECOND_US, s.as_of_us, units.entered, units.completed, units.scrapped,
+        units.in_process, units.in_transit, s.wip, None if newest is None else clamp_us(newest),
+    )  # fmt: skip
+
+
+def plant_row(record: Record) -> TableRow | None:
     """A row of plant_models; None for the other kinds of master data."""
     if record.value is None or not (record.key or b"").startswith(b"plant/"):
         return None
     plant = strictly(_plant, record)
     model = msgspec.json.encode(_clean_json(plant.model)).decode()
-    return (plant.version, clamp_us(plant.created_us), plant.created_by.replace("\x00", ""), model)
+    return "plant_models", (plant.version, clamp_us(plant.created_us), plant.created_by.replace("\x00", ""), model)
 
 
 def machine_row(record: Record, generation: int) -> Row:

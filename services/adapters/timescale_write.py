@@ -27,6 +27,7 @@ _SAMPLE_COLUMNS = (
     "as_of operation_id observed wip queued running finished held quantity value arrivals departures completed"
     " scrapped rework dwell_p50_us dwell_p85_us dwell_p95_us"
 )
+_TOTALS_COLUMNS = "as_of observed entered completed scrapped in_process in_transit wip newest_event"
 _MACHINE_COLUMNS = "event_time work_unit_id recorded partition offset generation source state counter value"
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "raw_scans": tuple(_SCAN_COLUMNS.split()),
@@ -34,6 +35,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "visits": tuple(_VISIT_COLUMNS.split()),
     "rejects": tuple(_REJECT_COLUMNS.split()),
     "operation_samples": tuple(_SAMPLE_COLUMNS.split()),
+    "plant_samples": tuple(_TOTALS_COLUMNS.split()),
     "machine_events": tuple(_MACHINE_COLUMNS.split()),
     "plant_models": ("version", "created", "created_by", "model"),
 }

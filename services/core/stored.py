@@ -6,6 +6,8 @@ A row is a tuple in the column order of its table; the rules of the store look o
 from dataclasses import dataclass, field
 
 Row = tuple[object, ...]
+TableRow = tuple[str, Row]
+"""The table, and a row of it."""
 
 
 @dataclass(frozen=True, slots=True)

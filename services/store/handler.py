@@ -16,7 +16,7 @@ a frame names every visit it touched, so the later frame always overwrites what 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from services.core.stored import Cut, Forwarded, FrameMark, Row, UnitChange
+from services.core.stored import Cut, Forwarded, FrameMark, Row, TableRow, UnitChange
 
 
 @dataclass(slots=True)
@@ -119,13 +119,13 @@ def newest_rows(changes: Iterable[tuple[int, UnitChange]], cut: Cut) -> None:
 
 @dataclass(slots=True)
 class RowLane:
-    """One partition of a topic whose records become rows one by one."""
+    """One partition of a topic whose records become rows one by one, each of a table that its record names."""
 
     next: int
-    _rows: list[Row] = field(default_factory=list)
+    _rows: list[TableRow] = field(default_factory=list)
     _moved: bool = False
 
-    def take(self, offset: int, row: Row | None) -> None:
+    def take(self, offset: int, row: TableRow | None) -> None:
         """A record; `row` None is one that is not kept, only passed."""
         if offset < self.next:
             return
@@ -139,7 +139,7 @@ class RowLane:
         """Rows a cut would write now; 0 when there is nothing to write, not even a position."""
         return max(len(self._rows), int(self._moved))
 
-    def cut(self) -> tuple[list[Row], int]:
+    def cut(self) -> tuple[list[TableRow], int]:
         """Take out the rows, and the position after them."""
         rows, self._rows, self._moved = self._rows, [], False
         return rows, self.next

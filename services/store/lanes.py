@@ -9,18 +9,13 @@ from services.adapters.sink_wire import reject_row, scan_row, visits_record
 from services.adapters.sink_wire_state import machine_row, plant_row, sample_row
 from services.adapters.timescale_write import Advance, Claim, Flush
 from services.core.errors import BrokenGuarantee
-from services.core.stored import Row
+from services.core.stored import Row, TableRow
 from services.store.handler import RowLane, UnitLane
 
 Partition = tuple[str, int]
 SCANS, VISITS = topology.SCANS.name, topology.VISITS.name
 COMPACTED = frozenset(t.name for t in topology.TOPICS if t.config.get("cleanup.policy") == "compact")
-TABLES = {
-    topology.REJECTS.name: "rejects",
-    topology.OPERATIONS.name: "operation_samples",
-    topology.MACHINES.name: "machine_events",
-    topology.MASTER.name: "plant_models",
-}
+Decode = Callable[[Any], TableRow | None]
 
 
 def first_positions(stored: Mapping[Partition, int], starts: Mapping[Partition, int]) -> dict[Partition, int]:
@@ -37,6 +32,11 @@ def first_positions(stored: Mapping[Partition, int], starts: Mapping[Partition, 
     return positions
 
 
+def of_table(table: str, row: Row | None) -> TableRow | None:
+    """The row with its table, if there is one."""
+    return None if row is None else (table, row)
+
+
 class Lanes:
     """The lanes of the partitions this process owns."""
 
@@ -49,10 +49,10 @@ class Lanes:
         self._rows: dict[Partition, RowLane] = {}
         self._bytes = 0
         self._generation = generation
-        self._decode: Mapping[str, Callable[[Any], Row | None]] = {
-            topology.REJECTS.name: lambda record: reject_row(record, generation),
+        self._decode: Mapping[str, Decode] = {
+            topology.REJECTS.name: lambda record: of_table("rejects", reject_row(record, generation)),
             topology.OPERATIONS.name: sample_row,
-            topology.MACHINES.name: lambda record: machine_row(record, generation),
+            topology.MACHINES.name: lambda record: of_table("machine_events", machine_row(record, generation)),
             topology.MASTER.name: plant_row,
         }
         at = positions or {}
@@ -66,7 +66,7 @@ class Lanes:
             if topic == SCANS:
                 mark = claims[VISITS, partition].mark
                 self._units[partition] = UnitLane(at[SCANS, partition], at[VISITS, partition], mark)
-            elif topic in TABLES:
+            elif topic in self._decode:
                 self._rows[topic, partition] = RowLane(at[topic, partition])
 
     def take(self, topic: str, partition: int, records: Sequence[Any]) -> None:
@@ -109,7 +109,8 @@ class Lanes:
         for (topic, partition), row_lane in self._rows.items():
             if row_lane.ready_rows:
                 rows, position = row_lane.cut()
-                flush.rows.setdefault(TABLES[topic], []).extend(rows)
+                for table, row in rows:
+                    flush.rows.setdefault(table, []).append(row)
                 flush.advances.append(Advance(topic, partition, self._claims[topic, partition].epoch, position))
         return flush
 

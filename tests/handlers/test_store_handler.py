@@ -136,10 +136,10 @@ def test_repeats_of_a_frame_without_its_mark_do_not_grow() -> None:
 
 def test_rows_one_by_one_leave_with_the_position_after_them() -> None:
     rows = RowLane(5)
-    rows.take(4, ("before",))
-    rows.take(5, ("a",))
+    rows.take(4, ("table", ("before",)))
+    rows.take(5, ("table", ("a",)))
     rows.take(6, None)
-    assert rows.cut() == ([("a",)], 7)
+    assert rows.cut() == ([("table", ("a",))], 7)
     assert not rows.ready_rows
 
 

@@ -20,6 +20,7 @@ from services.adapters.timescale_retry import until_done
 from services.adapters.timescale_write import Advance, Fenced, Flush, SinkWriter, make_staging
 from services.commands.export import export
 from services.core.errors import BrokenGuarantee
+from services.core.stored import TableRow
 from services.store.lanes import first_positions
 from tests.parts import ask
 from tests.store_messages import T0, change, encoded, mark, scan, visit
@@ -120,6 +121,15 @@ async def test_a_forwarded_record_is_flagged_and_left_out(pool: asyncpg.Pool, co
     assert [record.offset for record in await raw(conn)] == [0, 2]
 
 
+def by_table(*rows: TableRow | None) -> dict[str, list[Any]]:
+    """Rows as a flush has them."""
+    found: dict[str, list[Any]] = {}
+    for said in rows:
+        assert said is not None
+        found.setdefault(said[0], []).append(said[1])
+    return found
+
+
 async def test_the_other_topics_become_rows(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:
     state = {
         "operation_id": "A", "as_of_us": T0 + 1_500_000, "wip": 3, "queued": 1, "running": 1, "finished": 1, "held": 0,
@@ -133,19 +143,17 @@ async def test_the_other_topics_become_rows(pool: asyncpg.Pool, conn: asyncpg.Co
     }  # fmt: skip
     plant = {"version": 2, "created_us": T0, "created_by": "me", "model": {"operations": [{"id": "甲"}]}}
     machine = {"work_unit_id": "M1", "event_time": "2026-11-23T06:00:00.5Z", "state": "Execute", "counter": {"good": 1}}
+    samples = [sample_row(Record(encoded({**state, "as_of_us": T0 + at}))) for at in (1_900_000, 1_500_000)]
     await write(
         pool,
-        operation_samples=[
-            sample_row(Record(encoded({**state, "as_of_us": T0 + at}))) for at in (1_900_000, 1_500_000)
-        ],
+        **by_table(*samples, plant_row(Record(encoded(plant), b"plant/2"))),
         rejects=[reject_row(Record(encoded(reject)), 1)] * 2,
-        plant_models=[plant_row(Record(encoded(plant), b"plant/2"))],
         machine_events=[machine_row(Record(encoded(machine)), 1), machine_row(Record(b"\x00", b"M2", 1), 1)],
     )
-    samples = await conn.fetch(
+    stored = await conn.fetch(
         "SELECT as_of, observed, wip, value::text, dwell_p50_us, dwell_p95_us FROM operations_now"
     )
-    assert [tuple(row) for row in samples] == [(T0 + 1_000_000, T0 + 1_900_000, 3, "37.50", 1, None)]
+    assert [tuple(row) for row in stored] == [(T0 + 1_000_000, T0 + 1_900_000, 3, "37.50", 1, None)]
     (refused,) = await read.rejects(conn, 1, "malformed")
     assert (refused["detail"], refused["unit_id"], refused["value"]) == ({"en": "ab", "zh": "坏"}, "U", b"\x00raw")
     assert await read.reject_counts(conn, 1) == {"malformed": 1}
@@ -153,6 +161,15 @@ async def test_the_other_topics_become_rows(pool: asyncpg.Pool, conn: asyncpg.Co
     machines = await conn.fetch("SELECT work_unit_id, event_time, state FROM machine_events ORDER BY work_unit_id")
     half_second = T0 - 24 * 3_600_000_000 + 500_000
     assert [tuple(row) for row in machines] == [("M1", half_second, "Execute"), ("M2", T0, None)]
+
+
+async def test_the_plant_totals_of_a_second_are_its_newest(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:
+    units = {"entered": 9, "completed": 4, "scrapped": 1, "in_process": 3, "in_transit": 1}
+    for at, wip in ((1_900_000, 3), (1_500_000, 2)):
+        totals = {"as_of_us": T0 + at, "units": units, "wip": wip, "coverage": {}, "newest_event_us": T0}
+        await write(pool, **by_table(sample_row(Record(encoded(totals), topology.PLANT_KEY))))
+    (stored,) = await conn.fetch("SELECT * FROM plant_samples")
+    assert tuple(stored) == (T0 + 1_000_000, T0 + 1_900_000, 9, 4, 1, 3, 1, 3, T0)
 
 
 async def test_a_lower_revision_changes_nothing(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:

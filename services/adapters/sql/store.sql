@@ -110,6 +110,17 @@ SET observed = excluded.observed, wip = excluded.wip, queued = excluded.queued, 
     dwell_p85_us = excluded.dwell_p85_us, dwell_p95_us = excluded.dwell_p95_us
 WHERE excluded.observed > t.observed
 
+-- name: plant_samples
+INSERT INTO plant_samples AS t (as_of, observed, entered, completed, scrapped, in_process, in_transit, wip, newest_event)
+SELECT DISTINCT ON (as_of) as_of, observed, entered, completed, scrapped, in_process, in_transit, wip, newest_event
+FROM staging_plant_samples
+ORDER BY as_of, observed DESC
+ON CONFLICT (as_of) DO UPDATE
+SET observed = excluded.observed, entered = excluded.entered, completed = excluded.completed,
+    scrapped = excluded.scrapped, in_process = excluded.in_process, in_transit = excluded.in_transit,
+    wip = excluded.wip, newest_event = excluded.newest_event
+WHERE excluded.observed > t.observed
+
 -- name: machine_events
 INSERT INTO machine_events (event_time, work_unit_id, recorded, partition, "offset", generation, source, state,
                             counter, value)
