@@ -111,8 +111,8 @@ class StoredFloor:
 
     async def _write(self, pool: asyncpg.Pool, without: frozenset[str]) -> None:
         writer = SinkWriter(pool, 1)
-        wanted = [(topic, p) for topic in (SCANS, VISITS, REJECTS) for p in range(SCAN_PARTITIONS)]
-        claims: dict[tuple[str, int], Claim] = await writer.claim([*wanted, (MASTER, 0)])
+        wanted = {(topic, p) for topic in (SCANS, VISITS, REJECTS) for p in range(SCAN_PARTITIONS)}
+        claims: dict[tuple[str, int], Claim] = await writer.claim(sorted(wanted | self.logs.keys()))
         lanes = Lanes(1, claims, {place: claim.position for place, claim in claims.items()})
         for (topic, partition), log in self.logs.items():
             if topic not in without:
