@@ -1,8 +1,10 @@
 """floor.alerts: the alerts, one per rule and subject, with every change of state (key alert_id); floor.alert_actions:
 what people do about them.
 
-A record is written by the owner of its partition under the owner's epoch. Whoever reads passes over a record whose
-epoch is lower than the highest one seen in the partition: it was written by somebody who had lost it.
+The partition of an alert is that of its subject: murmur2(subject_id). A record is written by the owner of its
+partition under the owner's epoch, which is the offset of the owner's own epoch record (key `\\0epoch`). Whoever reads
+passes over a record whose epoch is lower than the highest one seen in the partition: it was written by somebody who had
+lost it. A version may come again, word for word.
 """
 
 from enum import StrEnum
@@ -89,6 +91,7 @@ class Alert(Message):
     shelve_reason: str | None = None
     muted: bool = Field(default=False, description="a mute was in force: nobody is called before it ends")
     history: bool = Field(default=False, description="raised by what lies in the past: nobody is called")
+    told: bool = Field(default=False, description="somebody was called about this incident")
     units: list[AlertUnit] = Field(default=[], max_length=MOST_ALERT_UNITS, description="oldest first")
     units_over: Count | None = Field(default=None, description="how many units are over the limit")
     units_over_is_least: bool = Field(default=False, description="there may be more than units_over")
@@ -102,6 +105,7 @@ class AlertPending(Message):
     alert_id: Id
     epoch: int = Field(ge=0, description="epoch of the writer")
     since_us: Micros = Field(description="since when the limit is passed")
+    history: bool = Field(default=False, description="it was long past when it was first seen")
 
 
 class AlertActionKind(StrEnum):

@@ -69,7 +69,7 @@ class Alerting(Part):
         default=True, description="false: no rules from wip_limit, wip_min and dwell_limit by themselves"
     )
     on_delay: Duration = Field(
-        default=30_000_000, json_schema_extra={"default": "30s"}, description="of rules without one; default 30s"
+        default=30_000_000, json_schema_extra={"default": "30s"}, description="of rules on WIP without one; default 30s"
     )
     off_delay: Duration = Field(
         default=30_000_000, json_schema_extra={"default": "30s"}, description="of rules without one; default 30s"

@@ -1,4 +1,7 @@
-"""The canonical form of teams and alerting, and back: what `plant_canonical` does for the rest of the plant."""
+"""The canonical form of teams and alerting, and back: what `plant_canonical` does for the rest of the plant.
+
+A limit in units is passed by every short peak, so it has an on_delay by default; a limit in time is a delay itself.
+"""
 
 from typing import Any
 
@@ -41,6 +44,7 @@ def canonical_alerting(alerting: Alerting) -> Document:
 
 
 def _rule(rule: Rule, alerting: Alerting) -> Document:
+    on_delay = 0 if rule.wip is None else alerting.on_delay
     return {
         "id": rule.id,
         "name": names(rule.name, rule.id),
@@ -49,7 +53,7 @@ def _rule(rule: Rule, alerting: Alerting) -> Document:
         "work_unit": rule.work_unit,
         "limit": rule.time if rule.wip is None else rule.wip,
         "deadband": rule.deadband,
-        "on_delay_us": alerting.on_delay if rule.on_delay is None else rule.on_delay,
+        "on_delay_us": on_delay if rule.on_delay is None else rule.on_delay,
         "off_delay_us": alerting.off_delay if rule.off_delay is None else rule.off_delay,
         "priority": rule.priority.value,
         "team": rule.team,

@@ -2,6 +2,7 @@
 
     reader / MES ─► ingest ─► floor.scans ─► track ─► floor.visits ─► store ─► database
                                                └────► floor.partials ─► aggregate ─► floor.operations ─► show
+                                                                                            └─► alert ─► floor.alerts
 
 Stages meet only in topics. Everything else imports the names from here.
 """
@@ -16,6 +17,10 @@ MARK_KEY = b"\x00mark"
 """Key of an end-of-frame mark in floor.visits."""
 PLANT_KEY = b"\x00plant"
 """Key of the plant's totals in floor.operations."""
+EPOCH_KEY = b"\x00epoch"
+"""Key of an epoch record in floor.alerts: its offset is the epoch under which the owner of the partition writes."""
+PENDING_PREFIX = b"\x00pending|"
+"""Begin of the key of what is pending in floor.alerts; the alert_id follows."""
 
 MARKER_HEADER = "marker"
 SOURCE_HEADER = "source"
@@ -82,14 +87,14 @@ MACHINES = Topic(
 )  # fmt: skip
 MASTER = Topic(
     "floor.master", "plant/<version> or order/<id>", "master", "one", ("ingest",),
-    ("ingest", "track", "aggregate", "store", "show"), {"cleanup.policy": "compact"},
+    ("ingest", "track", "aggregate", "alert", "store", "show"), {"cleanup.policy": "compact"},
 )  # fmt: skip
 
 TOPICS: tuple[Topic, ...] = (
     SCANS, VISITS, REJECTS, PARTIALS, OPERATIONS, MACHINES, WORK_UNITS, ALERTS, ALERT_ACTIONS, MASTER
 )  # fmt: skip
 
-STAGES: tuple[str, ...] = ("ingest", "track", "aggregate", "store", "show")
+STAGES: tuple[str, ...] = ("ingest", "track", "aggregate", "alert", "store", "show")
 """In the order of the road; each is a folder, a process and a consumer group of its own."""
 
 TRACK_GROUP = "floor-track"
@@ -98,6 +103,7 @@ UNITS_CHANGELOG = f"{TRACK_GROUP}-{UNITS_TABLE}-changelog"
 UNITS_CHANGELOG_CONFIG = {**COMPACTED, "max.message.bytes": str(8 * MEGABYTE)}
 STORE_GROUP = "floor-store"
 AGGREGATE_GROUP = "floor-aggregate"
+ALERT_GROUP = "floor-alert"
 
 
 def partitions(topic: Topic, scans: int, operations: int) -> int:

@@ -18,19 +18,17 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from services.adapters.batches import BatchProducer
-from services.core.errors import BrokenGuarantee, NotYet
+from services.adapters.kafka_span import read_span
+from services.core.errors import BrokenGuarantee
 from services.settings import KafkaSettings
+from services.topology import EPOCH_KEY
 
-EPOCH_KEY = b"\x00epoch"
 MARK_KEY = b"\x00mark"
 _EPOCH = Struct(">q")
 _MARK = Struct(">qq")
-_READ_RECORDS = 20_000
-_FETCH_BYTES = 8 << 20
-_STALLED_S = 30
 
 
 @dataclass(slots=True)
@@ -97,7 +95,7 @@ class Changelog:
     async def recover(self, partition: int, epoch: int, table: MutableMapping[bytes, bytes]) -> Recovered:
         """Fill the table from the topic up to the epoch record. Raises BrokenGuarantee where the chain breaks."""
         reading = _Reading(table)
-        await self._read(partition, None, epoch, reading)
+        await read_span(self._settings, TopicPartition(self._topic, partition), None, epoch, reading.take)
         return Recovered(epoch, -1 if reading.offset is None else reading.offset, reading.stale)
 
     async def write(
@@ -112,38 +110,5 @@ class Changelog:
     async def read_back(self, partition: int, epoch: int, end: int) -> set[bytes]:
         """Keys that lower epochs wrote after our epoch record, up to offset `end`, which is known to exist."""
         reading = _Reading({})
-        await self._read(partition, epoch, end, reading)
+        await read_span(self._settings, TopicPartition(self._topic, partition), epoch, end, reading.take)
         return reading.stale - {MARK_KEY}
-
-    async def _read(self, partition: int, start: int | None, end: int, reading: _Reading) -> None:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.brokers,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            fetch_max_wait_ms=50,
-            max_poll_records=_READ_RECORDS,
-        )
-        await consumer.start()
-        try:
-            where = TopicPartition(self._topic, partition)
-            consumer.assign([where])
-            if start is None:
-                start = (await consumer.beginning_offsets([where]))[where]
-            consumer.seek(where, start)
-            await self._take_until(consumer, end, reading)
-        finally:
-            await consumer.stop()
-
-    async def _take_until(self, consumer: AIOKafkaConsumer, end: int, reading: _Reading) -> None:
-        idle = 0
-        while reading.next is None or reading.next <= end:
-            found = await consumer.getmany(timeout_ms=1000)
-            idle = 0 if found else idle + 1
-            if idle > _STALLED_S:
-                raise NotYet(f"{self._topic} did not deliver up to offset {end} within {_STALLED_S} s")
-            for records in found.values():
-                for record in records:
-                    if record.offset > end:
-                        return
-                    reading.take(record)

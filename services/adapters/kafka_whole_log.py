@@ -1,4 +1,4 @@
-"""A whole small topic partition read from its beginning and followed: no group, nothing committed.
+"""Partitions of a small topic read whole from their beginning and followed: no group, nothing committed.
 
 ListOffsets(latest), which the embedded broker answers wrongly, is never asked: the end is the high watermark that
 comes with every fetch.
@@ -6,6 +6,7 @@ comes with every fetch.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -30,16 +31,21 @@ class LogRecord(NamedTuple):
 
 
 class WholeLog:
-    """Partition 0 of a topic from offset 0 (or what compaction left) on."""
+    """Partitions of a topic (the first alone, unless told) from offset 0, or what compaction left, on."""
 
-    def __init__(self, brokers: str, topic: str) -> None:
+    def __init__(self, brokers: str, topic: str, partitions: Iterable[int] = (0,)) -> None:
         """Connects in start()."""
         self._brokers = brokers
-        self._partition = TopicPartition(topic, 0)
+        self._topic = topic
+        self._partitions = [TopicPartition(topic, partition) for partition in partitions]
         self._consumer: Any = None
-        self._position = 0
-        self.at_end = False
+        self._positions: dict[TopicPartition, int] = {}
+        self._read_up: set[TopicPartition] = set()
+
+    @property
+    def at_end(self) -> bool:
         """Has everything been read that was there at some moment since start()?"""
+        return len(self._read_up) == len(self._partitions)
 
     async def start(self) -> None:
         """Connect, waiting for a broker as long as it takes."""
@@ -55,18 +61,19 @@ class WholeLog:
             )
             try:
                 await consumer.start()
-                consumer.assign([self._partition])
-                first = await consumer.beginning_offsets([self._partition])
+                consumer.assign(self._partitions)
+                first = await consumer.beginning_offsets(self._partitions)
                 break
             except (KafkaError, OSError) as error:
                 await consumer.stop()
                 if not waiting:
-                    log.warning("%s cannot be read at %s (%s); trying again", self._partition, self._brokers, error)
+                    log.warning("%s cannot be read at %s (%s); trying again", self._topic, self._brokers, error)
                 waiting = True
                 await asyncio.sleep(START_PAUSE_SECONDS)
         self._consumer = consumer
-        self._position = first[self._partition]
-        consumer.seek(self._partition, self._position)
+        self._positions = {partition: first[partition] for partition in self._partitions}
+        for partition, position in self._positions.items():
+            consumer.seek(partition, position)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -77,26 +84,27 @@ class WholeLog:
         """The next records, none if none came in time. Raises BrokenGuarantee where the log has been cut short."""
         try:
             found = await self._consumer.getmany(
-                self._partition, timeout_ms=int(timeout_s * 1000), max_records=MOST_RECORDS
+                *self._partitions, timeout_ms=int(timeout_s * 1000), max_records=MOST_RECORDS
             )
         except OffsetOutOfRangeError as error:
-            raise BrokenGuarantee(f"{self._partition} no longer has offset {self._position}: {error}") from error
+            raise BrokenGuarantee(f"{self._topic} no longer has what comes after {self._positions}: {error}") from error
         except KafkaError as error:
             if not error.retriable:
                 raise
-            log.warning("reading %s failed (%s); trying again", self._partition, error)
+            log.warning("reading %s failed (%s); trying again", self._topic, error)
             return []
-        records = [LogRecord(record.offset, record.key, record.value) for part in found.values() for record in part]
-        if records:
-            self._position = records[-1].offset + 1
-        self._judge(await self._consumer.position(self._partition))
-        return records
+        for partition, part in found.items():
+            self._positions[partition] = part[-1].offset + 1
+        for partition, position in self._positions.items():
+            self._judge(partition, position, await self._consumer.position(partition))
+        return [LogRecord(record.offset, record.key, record.value) for part in found.values() for record in part]
 
-    def _judge(self, position: int) -> None:
-        end = self._consumer.highwater(self._partition)
-        if end is not None and end < self._position:
+    def _judge(self, partition: TopicPartition, read_up_to: int, position: int) -> None:
+        end = self._consumer.highwater(partition)
+        if end is not None and end < read_up_to:
             raise BrokenGuarantee(
-                f"{self._partition} ends at {end}, but offset {self._position - 1} has been read: "
+                f"{partition} ends at {end}, but offset {read_up_to - 1} has been read: "
                 "the log was lost or it is another broker (FLOORSTREAM_KAFKA)"
             )
-        self.at_end = self.at_end or (end is not None and position >= end)
+        if end is not None and position >= end:
+            self._read_up.add(partition)

@@ -61,6 +61,28 @@ class Metrics:
         )
         self.lanes = self._gauge("aggregate_lanes", "Partitions of floor.partials we own, by state", ("state",))
 
+        self.alert_rules = self._gauge("alert_rules", "Rules on subjects of the partitions we own")
+        self.alerts = self._gauge(
+            "alert_alerts", "Alerts that are not normal, by state and priority", ("state", "priority")
+        )
+        self.alert_changes = self._counter(
+            "alert_changes", "Versions of alerts published: raised, returned, …; called yes where somebody is called",
+            ("change", "called"),
+        )  # fmt: skip
+        self.alert_states = self._counter("alert_states", "States of operations read")
+        self.alert_actions = self._counter(
+            "alert_actions", "Actions of people read, whether they changed anything or not"
+        )
+        self.alert_late = self._histogram("alert_deadline_late_seconds", "How late what time alone brings was judged")
+        self.alert_round = self._histogram("alert_round_seconds", "Judging and having acknowledged what was due")
+        self.alert_held = self._gauge(
+            "alert_held", "Alerts not raised because nobody keeps the states up to date (aggregate is silent)"
+        )
+        self.alert_clock_off = self._gauge(
+            "alert_clock_off_seconds", "How far this machine's clock was set from the time alerts go by"
+        )
+        self.alert_epoch = self._gauge("alert_epoch", "Epoch under which we own the partition", ("partition",))
+
         self.store_rows = self._counter("store_rows", "Rows written, by table", ("table",))
         self.flush_seconds = self._histogram("store_flush_seconds", "One attempt of a transaction, committed or not")
         self.flush_failures = self._counter(

@@ -4,7 +4,7 @@ The number of partitions decides where a unit is; another number is another syst
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,9 +62,12 @@ async def create_topics(kafka: KafkaSettings) -> list[str]:
     return made
 
 
-async def require_topics(kafka: KafkaSettings) -> None:
-    """Raise TopicsError where a topic is missing or has other partitions; KafkaError where there is no broker."""
-    wanted = wanted_topics(kafka)
+async def require_topics(kafka: KafkaSettings, names: Collection[str] = ()) -> None:
+    """Raise TopicsError where a topic is missing or has other partitions; KafkaError where there is no broker.
+
+    `names`: only these; none: all.
+    """
+    wanted = [topic for topic in wanted_topics(kafka) if not names or topic.name in names]
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, client_id="floorstream-topics")
     await admin.start()
     try:

@@ -1,4 +1,4 @@
-"""The children of the stack: track, aggregate, store and the front door, each told by its environment where all is."""
+"""The children of the stack: the stages and the front door, each told by its environment where all is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.embedded.instance import write_private
 from services.embedded.process import free_port
 
 PACKAGES = Path(__file__).resolve().parents[2]
-BACKGROUND = ("track", "aggregate", "store")
+BACKGROUND = ("track", "aggregate", "alert", "store")
 """In the order of the road. Each touches FLOORSTREAM_READY_FILE when it takes work."""
 FRONT = "services.embedded.front"
 ANSWER_SECONDS = 0.9

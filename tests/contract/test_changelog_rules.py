@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.adapters.changelog import _EPOCH, _MARK, EPOCH_KEY, MARK_KEY, _Reading
+from services.adapters.changelog import _EPOCH, _MARK, MARK_KEY, _Reading
 from services.core.errors import BrokenGuarantee
+from services.topology import EPOCH_KEY
 
 
 def epoch(offset: int) -> Any:

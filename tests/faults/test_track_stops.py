@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services import topology
-from services.adapters.changelog import EPOCH_KEY
+from services.topology import EPOCH_KEY
 from tests.faults.proxy import Fault, ProduceProxy
 from tests.faults.scans import Floor
 from tests.faults.topics import append, append_mark, changelog, committed, empty, state_marks

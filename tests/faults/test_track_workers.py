@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from services import topology
-from services.adapters.changelog import EPOCH_KEY
+from services.topology import EPOCH_KEY
 from tests.faults.scans import PARTITIONS, Floor, consuming
 from tests.faults.track_process import TrackProcesses, ended
 from tests.parts import until

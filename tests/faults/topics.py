@@ -8,7 +8,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from services import topology
-from services.adapters.changelog import _EPOCH, _MARK, EPOCH_KEY, MARK_KEY
+from services.adapters.changelog import _EPOCH, _MARK, MARK_KEY
+from services.topology import EPOCH_KEY
 from tests.faults.scans import PARTITIONS, consuming, producing
 from tests.parts import none_of, until
 

@@ -1,0 +1,75 @@
+"""What the stage tells about itself: metrics, and one line when something begins or ends to be wrong."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from services.adapters.metrics import Metrics
+from services.alert.handler import Lane, Round
+from services.core.alarm import State
+
+log = logging.getLogger("floorstream.alert")
+
+STATES_EVERY = 20
+"""Rounds between two counts of all alerts: about a second."""
+
+
+class Report:
+    """Tells what was judged, and where the lanes stand."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._silent = False
+        self._until_counted = 0
+
+    def states(self, count: int) -> None:
+        """So many states of operations were read."""
+        self._metrics.alert_states.inc(count)
+
+    def round(self) -> AbstractContextManager[Any]:
+        """Measures a round."""
+        return self._metrics.alert_round.time()
+
+    def judged(self, found: Round) -> None:
+        """What a round brought."""
+        for _, alarm in found.versions:
+            self._metrics.alert_changes.labels(alarm.change.value, "yes" if alarm.notify else "no").inc()
+        for late in found.late:
+            self._metrics.alert_late.observe(late / 1_000_000)
+        self._metrics.alert_actions.inc(found.actions)
+
+    def stands(self, lanes: Sequence[Lane], clock_off_us: int) -> None:
+        """Where everything stands after a round."""
+        self._say_silence(lanes)
+        for lane in lanes:
+            for refused in lane.refused:
+                log.error("partition %d: passed over what nobody can read: %s", lane.partition, refused)
+            lane.refused.clear()
+        self._until_counted -= 1
+        if self._until_counted > 0:
+            return
+        self._until_counted = STATES_EVERY
+        counts = Counter(
+            (alarm.state.value, rule.priority)
+            for lane in lanes
+            for rule, alarm in lane.alarms()
+            if alarm.state is not State.NORMAL
+        )
+        self._metrics.alerts.clear()
+        for labels, count in counts.items():
+            self._metrics.alerts.labels(*labels).set(count)
+        self._metrics.alert_rules.set(sum(lane.rules for lane in lanes))
+        self._metrics.alert_held.set(sum(lane.held for lane in lanes))
+        self._metrics.alert_clock_off.set(clock_off_us / 1_000_000)
+        for lane in lanes:
+            self._metrics.alert_epoch.labels(lane.partition).set(lane.epoch)
+
+    def _say_silence(self, lanes: Sequence[Lane]) -> None:
+        silent = any(lane.silent for lane in lanes)
+        if silent and not self._silent:
+            log.warning("aggregate gives no sign of life: nothing new is raised from states that may be old")
+        elif self._silent and not silent and lanes:
+            log.warning("aggregate is back: what was held is judged now")
+        self._silent = silent

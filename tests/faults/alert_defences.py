@@ -1,0 +1,35 @@
+"""Defences of the alert stage, taken away one at a time to see that the fault tests can fail. Never in the product."""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.adapters import alert_log
+from services.alert import handler
+
+
+def _recovery() -> None:
+    """A new owner begins with nothing."""
+
+    async def nothing(self: Any, partition: int, epoch: int, since: int | None = None) -> alert_log.AlertReading:
+        return alert_log.AlertReading(epoch)
+
+    alert_log.AlertLog.recover = nothing  # type: ignore[method-assign]
+
+
+def _pendings() -> None:
+    """What is pending is not kept."""
+    handler.Restored.pending = lambda self, alert_id: None  # type: ignore[method-assign]
+
+
+def _epochs() -> None:
+    """Records of a former owner count."""
+    alert_log.AlertReading._counts = lambda self, key, epoch: True  # type: ignore[method-assign]
+
+
+DEFENCES: dict[str, Callable[[], None]] = {"recovery": _recovery, "pendings": _pendings, "epochs": _epochs}
+
+
+def take_away(names: str) -> None:
+    """Take defences away, several joined by +; nothing for an empty text."""
+    for name in filter(None, names.split("+")):
+        DEFENCES[name]()
