@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 
 class BadSetting(Exception):
@@ -52,7 +54,7 @@ def read(environment: Mapping[str, str]) -> StageSettings:
     )
     return StageSettings(
         kafka=kafka,
-        database_url=environment.get("FLOORSTREAM_DATABASE_URL", ""),
+        database_url=database_url(environment),
         generation=_number(environment, "FLOORSTREAM_GENERATION", 1),
         host=environment.get("FLOORSTREAM_HOST", "127.0.0.1"),
         port=_number(environment, "FLOORSTREAM_PORT", 8080),
@@ -62,6 +64,42 @@ def read(environment: Mapping[str, str]) -> StageSettings:
         keys_file=environment.get("FLOORSTREAM_KEYS_FILE", ""),
         link_key_file=environment.get("FLOORSTREAM_LINK_KEY_FILE", ""),
     )
+
+
+def database_url(environment: Mapping[str, str]) -> str:
+    """FLOORSTREAM_DATABASE_URL with the password from FLOORSTREAM_DATABASE_PASSWORD_FILE, where that is set.
+
+    A file, because whoever may look at a process or a container sees its environment and its command line. Raises
+    BadSetting, which never shows what the file or the address holds.
+    """
+    url = environment.get("FLOORSTREAM_DATABASE_URL", "")
+    file = environment.get("FLOORSTREAM_DATABASE_PASSWORD_FILE", "")
+    if not url or not file:
+        return url
+    try:
+        parts = urlsplit(url)
+        user, given = parts.username, parts.password
+    except ValueError:
+        raise BadSetting("FLOORSTREAM_DATABASE_URL is not an address: postgresql://USER@HOST:PORT/NAME") from None
+    if user is None or given is not None:
+        raise BadSetting(
+            "FLOORSTREAM_DATABASE_URL has to name a user and no password, because FLOORSTREAM_DATABASE_PASSWORD_FILE "
+            "is set: postgresql://USER@HOST:PORT/NAME"
+        )
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(unquote(user), safe='')}:{quote(_secret(file), safe='')}@{host}").geturl()
+
+
+def _secret(file: str) -> str:
+    """What a file with a secret holds, its line end cut."""
+    try:
+        text = Path(file).read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise BadSetting(f"FLOORSTREAM_DATABASE_PASSWORD_FILE={file} cannot be read: {why}") from None
+    if not text:
+        raise BadSetting(f"FLOORSTREAM_DATABASE_PASSWORD_FILE={file} is empty: it has to hold the password")
+    return text
 
 
 def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:

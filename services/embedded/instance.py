@@ -18,6 +18,7 @@ from pathlib import Path
 
 from services.embedded.errors import EmbeddedError
 from services.embedded.process import ProcessIdentity, identify
+from services.settings import BadSetting, database_url
 
 FILE_NAME = "instance.json"
 ENVIRONMENT = ("FLOORSTREAM_ADDRESS", "FLOORSTREAM_KAFKA", "FLOORSTREAM_DATABASE_URL")
@@ -79,7 +80,11 @@ def find_instance(explicit: str | None, env: Mapping[str, str]) -> Instance:
     if explicit:
         return named(Path(explicit))
     if any(env.get(name) for name in ENVIRONMENT):
-        address, broker, database = (env.get(name, "") for name in ENVIRONMENT)
+        address, broker = (env.get(name, "") for name in ENVIRONMENT[:2])
+        try:
+            database = database_url(env)
+        except BadSetting as error:
+            raise InstanceNotFound(str(error)) from error
         port = f"{env.get('FLOORSTREAM_HOST', '127.0.0.1')}:{env.get('FLOORSTREAM_PORT', '8080')}"
         return Instance(address or f"http://{port}", broker, database, env.get("FLOORSTREAM_KEYS_FILE", ""), "")
     live = live_instances(env)

@@ -74,6 +74,7 @@ def stage_environment(broker: str, database: str, data_dir: Path, *, embedded: b
         "FLOORSTREAM_PROFILE": "embedded" if embedded else "kafka",
         "FLOORSTREAM_KAFKA": broker,
         "FLOORSTREAM_DATABASE_URL": database,
+        "FLOORSTREAM_DATABASE_PASSWORD_FILE": "",
         "FLOORSTREAM_DATA_DIR": str(data_dir.resolve()),
         "FLOORSTREAM_HOST": "127.0.0.1",
         "FLOORSTREAM_PARTITIONS": os.environ.get("FLOORSTREAM_PARTITIONS") or "4",
