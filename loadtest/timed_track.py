@@ -10,6 +10,7 @@ import uvloop
 from loadtest.measured import Run
 from services import settings
 from services.adapters.faust_app import tune_runtime
+from services.adapters.pulse import Pulse
 from services.track.app import Track
 
 
@@ -24,8 +25,15 @@ async def timed(run: Run) -> None:
             run.done()
             stop.set()
 
+    class Start(Pulse):
+        """Taking work is where the time begins."""
+
+        def ready(self) -> None:
+            """Now."""
+            run.begin()
+
     track = Track(settings.read(os.environ), reached)
-    await track.run(stop, run.begin)
+    await track.run(stop, Start(""))
 
 
 def main() -> int:

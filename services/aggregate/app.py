@@ -9,7 +9,6 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -24,6 +23,7 @@ from services.adapters.frame_whole import WholeTopic
 from services.adapters.frames import acknowledged
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels
+from services.adapters.pulse import Pulse
 from services.aggregate.handler import Item, Lane
 from services.core.errors import BrokenGuarantee
 from services.core.pace import Pace
@@ -44,12 +44,12 @@ LATE_WRITER_SESSIONS = 2
 class Aggregate:
     """One process of the aggregate stage."""
 
-    def __init__(self, settings: StageSettings, metrics: Metrics, ready: Callable[[], None]) -> None:
-        """Nothing happens before run(). `ready` is called whenever all our partitions have been read."""
+    def __init__(self, settings: StageSettings, metrics: Metrics, pulse: Pulse) -> None:
+        """Nothing happens before run(). `pulse` hears when all our partitions have been read, and of every round."""
         kafka = settings.kafka
         self._generation = settings.generation
         self._session_s = kafka.session_timeout_s
-        self._ready = ready
+        self._pulse = pulse
         self._metrics = metrics
         self._clock = SystemClock()
         self._pace = Pace()
@@ -88,7 +88,7 @@ class Aggregate:
         self._lanes = {p: Lane(p, self._generation, again_after, aggregate_wire) for p in partitions}
         self._partials.assign(partitions)
         if not partitions:
-            self._ready()
+            self._pulse.ready()
 
     async def _let_go(self, sender: Any, revoked: Any, **_: Any) -> None:
         """Partitions go; the group deals all of them anew."""
@@ -148,7 +148,7 @@ class Aggregate:
                 lane.begin(self._clock.now_us())
         if waiting and all(lane.ready for lane in self._lanes.values()):
             log.info("takes work: partitions %s", sorted(self._lanes))
-            self._ready()
+            self._pulse.ready()
 
     async def _publish(self) -> float:
         """One round; the seconds that summing up and sending took, waiting for acknowledgements not counted."""
@@ -173,6 +173,8 @@ class Aggregate:
         self._metrics.unsent_seconds.set(max((lane.oldest_unsent_us(now) for lane in lanes), default=0) / 1_000_000)
         self._metrics.lanes.labels("ready").set(len(lanes))
         self._metrics.lanes.labels("catching_up").set(len(self._lanes) - len(lanes))
+        if len(lanes) == len(self._lanes):
+            self._pulse.beat()
         return spent
 
 
@@ -198,7 +200,7 @@ async def serve(settings: StageSettings, ready_file: str) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         metrics.listen(settings.host, settings.metrics_port)
-        await Aggregate(settings, metrics, lambda: Path(ready_file).touch() if ready_file else None).run(stop)
+        await Aggregate(settings, metrics, Pulse(ready_file)).run(stop)
     except Exception as error:
         end_process(error)
     return 0

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Mapping
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -24,6 +23,7 @@ from services.adapters.faust_app import die, frame_topic, make_app, run_app, tun
 from services.adapters.frame_whole import WholeTopic
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import follow
+from services.adapters.pulse import Pulse
 from services.adapters.topics import TopicsError, require_topics
 from services.alert.feeds import Heartbeat, WorkUnits
 from services.alert.handler import Lane
@@ -51,11 +51,11 @@ class Alert:
     """One process of the alert stage."""
 
     def __init__(
-        self, settings: StageSettings, metrics: Metrics, ready: Callable[[], None], reached: Reached = lambda step: None
+        self, settings: StageSettings, metrics: Metrics, pulse: Pulse, reached: Reached = lambda step: None
     ) -> None:
-        """Nothing happens before run(). `ready` is called whenever all our partitions take work."""
+        """Nothing happens before run(). `pulse` hears when all our partitions take work, and of every round."""
         kafka = self._kafka = settings.kafka
-        self._ready = ready
+        self._pulse = pulse
         self._reached = reached
         self._report = Report(metrics)
         self._clock = SteadyClock(SystemClock())
@@ -109,7 +109,7 @@ class Alert:
         self._operations.assign(partitions)
         self._actions.assign(partitions)
         if not partitions:
-            self._ready()
+            self._pulse.ready()
 
     async def _let_go(self, sender: Any, revoked: Any, **_: Any) -> None:
         """Partitions go; the group deals all of them anew."""
@@ -174,7 +174,7 @@ class Alert:
             await self._begin(owned, now_s)
         if waiting and all(owned.lane.ready for owned in self._owned.values()):
             log.info("takes work: partitions %s", sorted(self._owned))
-            self._ready()
+            self._pulse.ready()
         for owned in list(self._owned.values()):
             # To be asked on and on: it also sees a log that was lost, and one that nothing comes from.
             await self._operations.caught_up(owned.lane.partition, now_s)
@@ -233,6 +233,8 @@ class Alert:
                 more = lane.due_now
                 await asyncio.sleep(0)
         self._report.stands([owned.lane for owned in lanes], self._clock.off_us)
+        if all(owned.lane.ready for owned in self._owned.values()):
+            self._pulse.beat()
 
 
 def exit_code(error: BaseException) -> int:
@@ -261,8 +263,7 @@ async def serve(settings: StageSettings, ready_file: str, reached: Reached = lam
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         metrics.listen(settings.host, settings.metrics_port)
-        ready = Path(ready_file).touch if ready_file else lambda: None
-        await Alert(settings, metrics, ready, reached).run(stop)
+        await Alert(settings, metrics, Pulse(ready_file), reached).run(stop)
     except Exception as error:
         end_process(error)
     return 0

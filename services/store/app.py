@@ -10,7 +10,6 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import asyncpg
 import uvloop
@@ -19,6 +18,7 @@ from aiokafka.errors import KafkaError
 from services import topology
 from services.adapters.kafka_consumer import Assignment, GroupFeed
 from services.adapters.metrics import Metrics
+from services.adapters.pulse import Pulse
 from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
 from services.adapters.timescale_write import Claim, Fenced, Flush, SinkWriter, make_staging
@@ -44,13 +44,11 @@ STOP_SECONDS = 3.0
 class Store:
     """One process of the store stage."""
 
-    def __init__(
-        self, settings: StageSettings, writer: SinkWriter, metrics: Metrics, ready: Callable[[], object] = lambda: None
-    ) -> None:
-        """Nothing happens before run(). `ready` is called whenever it begins to take work."""
+    def __init__(self, settings: StageSettings, writer: SinkWriter, metrics: Metrics, pulse: Pulse) -> None:
+        """Nothing happens before run(). `pulse` hears when it begins to take work, and that nothing waits for long."""
         self._settings = settings
         self._metrics = metrics
-        self._ready = ready
+        self._pulse = pulse
         self._writer = writer
         self._feed = GroupFeed(settings.kafka, topology.STORE_GROUP, TOPICS, self._let_go)
         self._lanes = Lanes(settings.generation, {})
@@ -128,6 +126,7 @@ class Store:
             self._due.clear()
             if self._lanes.ready_rows:
                 await self._write()
+            self._pulse.beat()
 
     async def _write(self) -> None:
         serial, flush = self._feed.assigned.serial, self._lanes.cut()
@@ -197,7 +196,7 @@ class Store:
             self._stands(topic, partition, position, claims[topic, partition].mark)
         self._feed.go_on(positions)
         log.info("takes work: %s", ", ".join(f"{topic}/{number}@{at}" for (topic, number), at in positions.items()))
-        self._ready()
+        self._pulse.ready()
 
 
 async def serve(
@@ -209,9 +208,8 @@ async def serve(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics.listen(settings.host, settings.metrics_port)
     pool = await open_pool(settings.database_url, application="floorstream store", maximum=2, setup=make_staging)
-    ready = Path(ready_file).touch if ready_file else lambda: None
     try:
-        await Store(settings, SinkWriter(pool, settings.generation, reached), metrics, ready).run(stop)
+        await Store(settings, SinkWriter(pool, settings.generation, reached), metrics, Pulse(ready_file)).run(stop)
     except Fenced as error:
         log.error("stopping: %s. Nothing of it was written here; a restart joins again", error)
         return 1

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -24,6 +23,7 @@ from services.adapters.faust_app import die, frame_topic, make_app, run_app, tun
 from services.adapters.frames import Frame
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
+from services.adapters.pulse import Pulse
 from services.adapters.topics import TopicsError, require_topics
 from services.core.errors import BrokenGuarantee, NotYet
 from services.core.identity import partition_of
@@ -65,12 +65,12 @@ class Track:
         self._app.on_partitions_revoked.connect(self._let_go)
         self._app.on_partitions_assigned.connect(self._take_over)
 
-    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    async def run(self, stop: asyncio.Event, pulse: Pulse) -> None:
         """Until `stop`; raises what makes going on impossible."""
         await require_topics(self._settings.kafka)
         await self._outputs.start()
         await self._states.start()
-        self._ready = ready
+        self._pulse = pulse
         tasks = [
             asyncio.create_task(run_app(self._app, stop)),
             asyncio.create_task(self._publisher.run()),
@@ -143,7 +143,7 @@ class Track:
         for partition in sorted(tp.partition for tp in assigned if tp.topic == topology.SCANS.name):
             self._recovering[partition] = asyncio.create_task(self._recover(partition))
         if not self._recovering:
-            self._ready()
+            self._pulse.ready()
 
     async def _recover(self, partition: int) -> Owned:
         try:
@@ -165,7 +165,7 @@ class Track:
         self._owned[partition] = owned
         if len(self._owned) == len(self._recovering):
             log.info("takes work: partitions %s", sorted(self._owned))
-            self._ready()
+            self._pulse.ready()
         return owned
 
     def _partition_of(self, unit_id: str) -> int:
@@ -198,6 +198,8 @@ class Track:
                 if loop.time() > owned.read_back_at:
                     owned.read_back_at = float("inf")
                     await self._read_back(partition, owned)
+            if len(self._owned) == len(self._recovering):
+                self._pulse.beat()
 
     async def _keep_moving(self, partition: int, owned: Owned, now: float) -> None:
         tp = TP(topology.SCANS.name, partition)
@@ -254,7 +256,7 @@ async def serve(settings: StageSettings, ready_file: str, reached: Reached = lam
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await Track(settings, reached, metrics).run(stop, lambda: Path(ready_file).touch() if ready_file else None)
+        await Track(settings, reached, metrics).run(stop, Pulse(ready_file))
     except Exception as error:
         end_process(error)
     return 0
