@@ -76,9 +76,11 @@ WORK_UNITS = Topic(
     "floor.work_units", "work_unit_id", "work_units", "scans", ("aggregate",), ("aggregate", "alert", "show"),
     COMPACTED,
 )  # fmt: skip
-ALERTS = Topic("floor.alerts", "alert_id", "alerts", "operations", ("alert",), ("alert", "notify", "show"), COMPACTED)
+ALERTS = Topic(
+    "floor.alerts", "alert_id", "alerts", "operations", ("alert",), ("alert", "notify", "show", "store"), COMPACTED
+)
 ALERT_ACTIONS = Topic(
-    "floor.alert_actions", "alert_id", "alerts", "operations", ("show",), ("alert",),
+    "floor.alert_actions", "alert_id", "alerts", "operations", ("show",), ("alert", "store"),
     {**LOG, "retention.ms": str(30 * DAY_MS)},
 )  # fmt: skip
 MACHINES = Topic(

@@ -29,6 +29,12 @@ _SAMPLE_COLUMNS = (
 )
 _TOTALS_COLUMNS = "as_of observed entered completed scrapped in_process in_transit wip newest_event"
 _MACHINE_COLUMNS = "event_time work_unit_id recorded partition offset generation source state counter value"
+_ALERT_COLUMNS = (
+    "alert_id epoch incident version change state notify rule_id measure subject_kind subject_id priority limit_value"
+    " value at since raised acknowledged acknowledged_by returned ended shelved_until shelved_by shelve_reason muted"
+    " history units units_over model"
+)
+_ACTION_COLUMNS = "partition offset action_id alert_id incident action by via at until reason generation"
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "raw_scans": tuple(_SCAN_COLUMNS.split()),
     "units": tuple(_UNIT_COLUMNS.split()),
@@ -37,6 +43,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "operation_samples": tuple(_SAMPLE_COLUMNS.split()),
     "plant_samples": tuple(_TOTALS_COLUMNS.split()),
     "machine_events": tuple(_MACHINE_COLUMNS.split()),
+    "alert_changes": tuple(_ALERT_COLUMNS.split()),
+    "alert_actions": tuple(_ACTION_COLUMNS.split()),
     "plant_models": ("version", "created", "created_by", "model"),
 }
 """The columns of a row of each table, in its order, as the sink takes it."""
@@ -57,7 +65,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Where one partition stands after a flush."""
+    """Where one partition stands after a flush. `mark`: see sink_positions; it never goes back."""
 
     topic: str
     partition: int

@@ -46,12 +46,13 @@ def _active(rule: Rule, watch: Watch, reading: Reading | None, now: int) -> Step
     alarm, back_since, deadlines = watch.alarm, None, [watch.alarm.shelved_until]
     muted, edge = rule.muted(now)
     if reading is not None:
+        over = replace(alarm, value=reading.value(now))
         if _disproved(rule, alarm, reading, now):
-            return Step(Watch(_ended(alarm, End.DISPROVED, now, muted)), True, now)
+            return Step(Watch(_ended(over, End.DISPROVED, now, muted)), True, now)
         if _is_back(rule, reading, now):
             back_since = now if watch.back_since is None else min(watch.back_since, now)
             if now >= back_since + rule.off_delay:
-                return Step(Watch(_ended(alarm, End.RETURNED, now, muted)), True, now)
+                return Step(Watch(_ended(over, End.RETURNED, now, muted)), True, now)
             deadlines += [back_since + rule.off_delay, _ahead(reading, now)]
         elif rule.measure not in COUNTED:
             deadlines.append(_next_over(rule, reading.stays, now))

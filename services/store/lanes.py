@@ -6,6 +6,7 @@ from typing import Any
 from services import topology
 from services.adapters.kafka_consumer import lost_log
 from services.adapters.sink_wire import reject_row, scan_row, visits_record
+from services.adapters.sink_wire_alerts import AlertRows, action_row
 from services.adapters.sink_wire_state import machine_row, plant_row, sample_row
 from services.adapters.timescale_write import Advance, Claim, Flush
 from services.core.errors import BrokenGuarantee
@@ -13,7 +14,7 @@ from services.core.stored import Row, TableRow
 from services.store.handler import RowLane, UnitLane
 
 Partition = tuple[str, int]
-SCANS, VISITS = topology.SCANS.name, topology.VISITS.name
+SCANS, VISITS, ALERTS = topology.SCANS.name, topology.VISITS.name, topology.ALERTS.name
 COMPACTED = frozenset(t.name for t in topology.TOPICS if t.config.get("cleanup.policy") == "compact")
 Decode = Callable[[Any], TableRow | None]
 
@@ -54,6 +55,10 @@ class Lanes:
             topology.OPERATIONS.name: sample_row,
             topology.MACHINES.name: lambda record: of_table("machine_events", machine_row(record, generation)),
             topology.MASTER.name: plant_row,
+            topology.ALERT_ACTIONS.name: lambda record: action_row(record, generation),
+        }
+        self._alerts = {
+            partition: AlertRows(claim.mark) for (topic, partition), claim in claims.items() if topic == ALERTS
         }
         at = positions or {}
         numbers = {topic: {p for t, p in claims if t == topic} for topic in (SCANS, VISITS)}
@@ -66,7 +71,7 @@ class Lanes:
             if topic == SCANS:
                 mark = claims[VISITS, partition].mark
                 self._units[partition] = UnitLane(at[SCANS, partition], at[VISITS, partition], mark)
-            elif topic in self._decode:
+            elif topic == ALERTS or topic in self._decode:
                 self._rows[topic, partition] = RowLane(at[topic, partition])
 
     def take(self, topic: str, partition: int, records: Sequence[Any]) -> None:
@@ -80,7 +85,8 @@ class Lanes:
             for record in records:
                 lane.take(record.offset, visits_record(record, self._generation))
         else:
-            rows, decode = self._rows[topic, partition], self._decode[topic]
+            rows = self._rows[topic, partition]
+            decode = self._alerts[partition].row if topic == ALERTS else self._decode[topic]
             for record in records:
                 rows.take(record.offset, decode(record))
         self._bytes += sum(len(record.value or b"") for record in records)
@@ -111,7 +117,8 @@ class Lanes:
                 rows, position = row_lane.cut()
                 for table, row in rows:
                     flush.rows.setdefault(table, []).append(row)
-                flush.advances.append(Advance(topic, partition, self._claims[topic, partition].epoch, position))
+                mark = self._alerts[partition].epoch if topic == ALERTS else -1
+                flush.advances.append(Advance(topic, partition, self._claims[topic, partition].epoch, position, mark))
         return flush
 
     def _cut_units(self, partition: int, lane: UnitLane, flush: Flush) -> None:

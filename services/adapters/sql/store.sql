@@ -136,3 +136,44 @@ ORDER BY version, created DESC
 ON CONFLICT (version) DO UPDATE
 SET created = excluded.created, created_by = excluded.created_by, model = excluded.model
 WHERE excluded.created > t.created
+
+-- name: alert_changes
+-- Every version, and of each alert the newest. A version may come again, word for word.
+WITH newest AS (
+    INSERT INTO alerts AS t (alert_id, epoch, incident, version, change, state, notify, rule_id, measure, subject_kind,
+                            subject_id, priority, limit_value, value, at, since, raised, acknowledged,
+                            acknowledged_by, returned, ended, shelved_until, shelved_by, shelve_reason, muted,
+                            history, units, units_over, model)
+    SELECT DISTINCT ON (alert_id)
+           alert_id, epoch, incident, version, change, state, notify, rule_id, measure, subject_kind, subject_id,
+           priority, limit_value, value, at, since, raised, acknowledged, acknowledged_by, returned, ended,
+           shelved_until, shelved_by, shelve_reason, muted, history, units, units_over, model
+    FROM staging_alert_changes
+    ORDER BY alert_id, version DESC
+    ON CONFLICT (alert_id) DO UPDATE
+    SET epoch = excluded.epoch, incident = excluded.incident, version = excluded.version, change = excluded.change,
+    state = excluded.state, notify = excluded.notify, rule_id = excluded.rule_id, measure = excluded.measure,
+    subject_kind = excluded.subject_kind, subject_id = excluded.subject_id, priority = excluded.priority,
+    limit_value = excluded.limit_value, value = excluded.value, at = excluded.at, since = excluded.since, raised =
+    excluded.raised, acknowledged = excluded.acknowledged, acknowledged_by = excluded.acknowledged_by, returned =
+    excluded.returned, ended = excluded.ended, shelved_until = excluded.shelved_until, shelved_by =
+    excluded.shelved_by, shelve_reason = excluded.shelve_reason, muted = excluded.muted, history = excluded.history,
+    units = excluded.units, units_over = excluded.units_over, model = excluded.model
+    WHERE excluded.version > t.version
+)
+INSERT INTO alert_changes (alert_id, epoch, incident, version, change, state, notify, rule_id, measure, subject_kind,
+                           subject_id, priority, limit_value, value, at, since, raised, acknowledged, acknowledged_by,
+                           returned, ended, shelved_until, shelved_by, shelve_reason, muted, history, units,
+                           units_over, model)
+SELECT alert_id, epoch, incident, version, change, state, notify, rule_id, measure, subject_kind, subject_id,
+       priority, limit_value, value, at, since, raised, acknowledged, acknowledged_by, returned, ended, shelved_until,
+       shelved_by, shelve_reason, muted, history, units, units_over, model
+FROM staging_alert_changes
+ON CONFLICT DO NOTHING
+
+-- name: alert_actions
+INSERT INTO alert_actions (partition, "offset", action_id, alert_id, incident, action, "by", via, at, until, reason,
+                           generation)
+SELECT partition, "offset", action_id, alert_id, incident, action, "by", via, at, until, reason, generation
+FROM staging_alert_actions
+ON CONFLICT DO NOTHING
