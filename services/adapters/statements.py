@@ -10,6 +10,10 @@ _HEADING = re.compile(r"^-- name: *(\w+) *$", re.MULTILINE)
 @cache
 def statements(name: str) -> dict[str, str]:
     """All statements of `sql/<name>.sql`."""
-    text = (resources.files("services.adapters.sql") / f"{name}.sql").read_text(encoding="utf-8")
+    return by_heading((resources.files("services.adapters.sql") / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def by_heading(text: str) -> dict[str, str]:
+    """The statements of a file's text."""
     parts = _HEADING.split(text)
     return {heading: body.strip() for heading, body in zip(parts[1::2], parts[2::2], strict=True)}

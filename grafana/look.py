@@ -1,0 +1,136 @@
+"""How walls look: few colours that colour-blind people tell apart, big numbers, grey for what is stale.
+
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/). Letters of a wall are at least 40 px high: on a
+55 inch screen with 1080 lines that is 25 mm, which a person with normal sight reads from 8 m (1/250 of the distance
+is 32 mm for comfort, 1/350 is 23 mm for what must be read at all).
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, stat, table, timeseries
+from grafana_foundation_sdk.models import common as common_models
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
+
+from grafana.queries import Query, source_of
+
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#8E8E8E"
+SKY, GREEN, YELLOW, PINK = "#56B4E9", "#009E73", "#F0E442", "#CC79A7"
+WALL_VALUE, WALL_TITLE, WALL_ROW = 96, 40, 44
+"""Sizes of letters on walls, px."""
+STALE = "陈旧 stale"
+Size = tuple[int, int]
+"""Width in 24ths of the screen, height in rows of 38 px."""
+Panel = stat.Panel | bargauge.Panel | table.Panel | timeseries.Panel
+AnyPanel = TypeVar("AnyPanel", stat.Panel, bargauge.Panel, table.Panel, timeseries.Panel)
+
+
+def steps(*above: tuple[float, str], base: str = BLUE) -> dashboard.ThresholdsConfig:
+    """A colour from each value on; `base` below the first."""
+    found = [models.Threshold(None, base), *(models.Threshold(value, colour) for value, colour in above)]
+    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(found)
+
+
+def stale_mapping() -> models.SpecialValueMap:
+    """No number is a word in grey, never an old number."""
+    result = models.ValueMappingResult(text=STALE, color=GREY, index=0)
+    options = models.DashboardSpecialValueMapOptions(models.SpecialValueMatch.NULL_AND_NAN, result)
+    return models.SpecialValueMap(options)
+
+
+def every_row() -> common.ReduceDataOptions:
+    """Show every row of the answer, not one number per column."""
+    return common.ReduceDataOptions().values(True).calcs(["lastNotNull"]).limit(12)
+
+
+def by_thresholds() -> dashboard.FieldColor:
+    """The colour is that of the value's step."""
+    return dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)
+
+
+def number(
+    title: str, meaning: str, query: Query, unit: str, thresholds: dashboard.ThresholdsConfig, size: Size = (4, 5)
+) -> stat.Panel:
+    """One big number."""
+    return (
+        _common(stat.Panel(), title, meaning, unit, size, query)
+        .color_scheme(by_thresholds())
+        .thresholds(thresholds)
+        .mappings([stale_mapping()])
+        .no_value(STALE)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .color_mode(common_models.BigValueColorMode.BACKGROUND_SOLID)
+        .graph_mode(common_models.BigValueGraphMode.NONE)
+        .text(common.VizTextDisplayOptions().value_size(WALL_VALUE))
+    )
+
+
+def bars(
+    title: str,
+    meaning: str,
+    query: Query,
+    unit: str,
+    thresholds: dashboard.ThresholdsConfig,
+    size: Size,
+    empty: str = STALE,
+) -> bargauge.Panel:
+    """One bar per row, with the row's first text as its name."""
+    return (
+        _common(bargauge.Panel(), title, meaning, unit, size, query)
+        .color_scheme(by_thresholds())
+        .thresholds(thresholds)
+        .mappings([stale_mapping()])
+        .no_value(empty)
+        .min(0)
+        .reduce_options(every_row())
+        .orientation(common_models.VizOrientation.HORIZONTAL)
+        .display_mode(common_models.BarGaugeDisplayMode.BASIC)
+        .text(common.VizTextDisplayOptions().title_size(WALL_ROW).value_size(WALL_ROW))
+    )
+
+
+def curve(
+    title: str,
+    meaning: str,
+    targets: Sequence[Query],
+    unit: str,
+    size: Size = (12, 8),
+    colours: Sequence[tuple[str, str]] = (),
+    stacked: bool = False,
+) -> timeseries.Panel:
+    """Values over time. `colours`: series by name."""
+    panel = (
+        _common(timeseries.Panel(), title, meaning, unit, size, *targets)
+        .line_width(2)
+        .fill_opacity(70 if stacked else 5)
+        .show_points(common_models.VisibilityMode.NEVER)
+        .legend(
+            common.VizLegendOptions()
+            .show_legend(True)
+            .display_mode(common_models.LegendDisplayMode.LIST)
+            .placement(common_models.LegendPlacement.BOTTOM)
+        )
+    )
+    if stacked:
+        panel = panel.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL))
+    for name, colour in colours:
+        panel = panel.override_by_name(name, [Property("color", {"mode": "fixed", "fixedColor": colour})])
+    return panel
+
+
+def rows(
+    title: str, meaning: str, query: Query, units: Sequence[tuple[str, str]], size: Size = (12, 10)
+) -> table.Panel:
+    """A table for a desk. `units`: unit by column."""
+    panel = _common(table.Panel(), title, meaning, "none", size, query).show_header(True)
+    for column, unit in units:
+        panel = panel.override_by_name(column, [Property("unit", unit)])
+    return panel
+
+
+def _common(panel: AnyPanel, title: str, meaning: str, unit: str, size: Size, *targets: Query) -> AnyPanel:
+    for target in targets:
+        panel = panel.with_target(target)
+    source = source_of(targets[0])
+    return panel.title(title).description(meaning).datasource(source).unit(unit).span(size[0]).height(size[1])
