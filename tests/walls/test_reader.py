@@ -81,10 +81,10 @@ async def test_a_migrating_role_without_the_right_says_what_to_do(empty_database
         conn.add_log_listener(lambda _, message: said.append(str(message)))
         async with conn.transaction():
             await conn.execute(f"ALTER ROLE {ROLE} RENAME TO away; CREATE ROLE modest; SET LOCAL ROLE modest")
-            await conn.execute((MIGRATIONS / "009_reader.sql").read_text("utf-8"))
+            await conn.execute((MIGRATIONS / "011_reader.sql").read_text("utf-8"))
             raise asyncpg.RaiseError
     except asyncpg.RaiseError:
         pass
     finally:
         await conn.close()
-    assert any("009_reader.sql" in message for message in said)
+    assert any("011_reader.sql" in message for message in said)

@@ -4,7 +4,7 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'floorstream_reader') THEN
         IF NOT (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user) THEN
             RAISE WARNING 'role floorstream_reader was not made: % may not create roles. Let an administrator run '
-                          'deploy/migrations/009_reader.sql in this database', current_user;
+                          'deploy/migrations/011_reader.sql in this database', current_user;
             RETURN;
         END IF;
         BEGIN
