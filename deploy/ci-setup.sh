@@ -13,6 +13,7 @@ wanted=(
     java:default-jre-headless   # Apache Kafka
     mvn:maven                   # fetches Apache Kafka's jars
     chromium:chromium           # the board in a browser
+    prometheus:prometheus       # dashboards and alert rules on real metrics; promtool is in it
     mmdebstrap:mmdebstrap       # TimescaleDB's Apache edition in a tree of its own
 )
 missing=()
