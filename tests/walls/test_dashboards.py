@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft7Validator
 
+from grafana.board import SOURCE_NAMES
 from grafana.dashboards import FOLDER, files
 from grafana.look import WALL_ROW, WALL_VALUE
 from services.adapters.metrics import Metrics
@@ -115,6 +117,15 @@ def test_ids_are_unique_and_panels_do_not_overlap(board: dict[str, Any]) -> None
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
         assert not cells & taken, panel["title"]
         taken |= cells
+
+
+def test_provisioning_names_the_sources_that_dashboards_choose_and_no_secret() -> None:
+    text = (FOLDER / "provisioning" / "datasources" / "floorstream.yaml").read_text("utf-8")
+    sources = {source["type"]: source for source in yaml.safe_load(text)["datasources"]}
+    assert {kind: source["name"] for kind, source in sources.items()} == SOURCE_NAMES
+    database = sources["grafana-postgresql-datasource"]
+    assert database["user"] == "floorstream_reader"
+    assert database["secureJsonData"]["password"].startswith("$__file{/run/secrets/")
 
 
 def test_the_plant_wall_is_readable_from_8_m_and_fits_a_screen() -> None:
