@@ -120,22 +120,22 @@ def _wip(rule: Rule, now: OperationNow) -> Reading:
         passed, back = now.wip < rule.limit, now.wip >= rule.limit + rule.deadband
     happened = now.as_of if now.newest_event is None else now.newest_event
     onset = now.as_of if passed else None
-    return Reading(onset, happened, back, now.newest_event, now.oldest, count=now.wip)
+    return Reading(onset, happened, back, _behind(now.newest_event), now.oldest, count=now.wip)
 
 
 def _dwell(rule: Rule, now: OperationNow) -> Reading:
     if not now.oldest:
-        return Reading(None, now.as_of, True, now.newest_event)
+        return Reading(None, now.as_of, True, _behind(now.newest_event))
     arrived = now.oldest[0].arrived
     onset = limit_reached(rule, arrived)
     counted = now.over_dwell_limit if rule.is_dwell_limit else None
-    return Reading(onset, onset, False, now.newest_event, now.oldest, arrived, counted)
+    return Reading(onset, onset, False, _behind(now.newest_event), now.oldest, arrived, counted)
 
 
 def _no_departure(rule: Rule, now: OperationNow) -> Reading:
     proof = None if now.last_departure is None else now.last_departure + MINUTE_US
     if now.wip == 0 or not now.oldest:
-        return Reading(None, now.as_of, True, proof or now.newest_event)
+        return Reading(None, now.as_of, True, proof or _behind(now.newest_event))
     # The minute of the newest departure is known, not the instant; and while nothing was there nothing could leave.
     since = max(now.oldest[0].arrived, proof or 0)
     onset = since + rule.limit
@@ -144,6 +144,10 @@ def _no_departure(rule: Rule, now: OperationNow) -> Reading:
 
 def _machine(rule: Rule, now: WorkUnitNow) -> Reading:
     if now.condition != DOWN or now.since is None:
-        return Reading(None, now.newest_event, True, now.newest_event)
+        return Reading(None, now.newest_event, True, _behind(now.newest_event))
     onset = now.since + rule.limit
-    return Reading(onset, onset, False, now.newest_event, since=now.since)
+    return Reading(onset, onset, False, _behind(now.newest_event), since=now.since)
+
+
+def _behind(newest_event: int | None) -> int | None:
+    return None if newest_event is None else newest_event + 1

@@ -197,8 +197,8 @@ def test_a_shut_gate_still_lets_things_return() -> None:
 
 def test_late_scans_that_show_it_was_not_so_end_it_at_once() -> None:
     life = pile_up()
-    raised = life.watch.alarm.raised
-    life.see(operation(life.now, wip=10, newest_event=raised))
+    raised = life.watch.alarm.raised or 0
+    life.see(operation(life.now, wip=10, newest_event=raised - 1))
     assert (life.told[-1], life.watch.alarm.end, life.watch.alarm.state) == (
         ("returned", True), End.DISPROVED, State.NORMAL
     )  # fmt: skip
@@ -206,7 +206,7 @@ def test_late_scans_that_show_it_was_not_so_end_it_at_once() -> None:
 
 def test_what_happens_after_the_raising_disproves_nothing() -> None:
     life = pile_up()
-    life.see(operation(life.now, wip=0, newest_event=(life.watch.alarm.raised or 0) + 1))
+    life.see(operation(life.now, wip=0, newest_event=life.watch.alarm.raised))
     life.until(life.now + HOUR)
     assert life.watch.alarm.end is End.RETURNED
 
