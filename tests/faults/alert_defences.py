@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from services.adapters import alert_log
-from services.alert import handler
 
 
 def _recovery() -> None:
@@ -18,7 +17,7 @@ def _recovery() -> None:
 
 def _pendings() -> None:
     """What is pending is not kept."""
-    handler.Restored.pending = lambda self, alert_id: None  # type: ignore[method-assign]
+    alert_log.AlertReading._take_pending = lambda self, key, value: None  # type: ignore[method-assign]
 
 
 def _epochs() -> None:

@@ -24,6 +24,7 @@ from services.adapters.clock import SystemClock
 from services.adapters.plant_master import PlantRecord, plant_key, plant_value
 from services.alert.app import serve
 from services.core.identity import partition_of
+from tests.faults.alert_defences import take_away
 from tests.integration.store_process import at_points
 from tests.parts import OPERATION_PARTITIONS, SCAN_PARTITIONS, until
 
@@ -235,7 +236,6 @@ def without_epoch(value: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     """Run the stage with the crash points the environment names."""
-    from tests.faults.alert_defences import take_away
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     environment = dict(os.environ)
