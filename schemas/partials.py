@@ -1,6 +1,7 @@
 """floor.partials: what one partition of the scans adds to each operation; sums and merges of them are the state.
 
-Keys: `op|<partition>|<operation_id>`, `sl|<partition>|<width_min>|<ring position>|<operation_id>`, `pt|<partition>`.
+Keys: `op|<partition>|<operation_id>`, `sl|<partition>|<width_min>|<ring position>|<operation_id>`, `pt|<partition>`;
+`ct|<partition of floor.machines>|<operation_id>` for what machines count.
 Of two values of one key the one with the greater (generation, offset) is the newer.
 """
 
@@ -74,3 +75,17 @@ class PlantPartial(Partial):
     wip: Count | None = Field(default=None, description="open visits; with presence single it equals in_process")
     single: bool = Field(default=False, description="whether no unit may be at several operations at once")
     newest_event_us: Micros | None = Field(default=None, description="newest event time seen")
+
+
+class CounterPartial(Message):
+    """What the counters of one partition of floor.machines have counted at an operation; the sums are absolute."""
+
+    operation_id: Id
+    generation: Generation
+    partition: int = Field(ge=0, description="partition of floor.machines")
+    offset: int = Field(ge=0, description="last offset of floor.machines this value knows")
+    model: Count = Field(description="version of the plant model that says which counters")
+    counters: Count = Field(description="how many counters of the operation belong to this partition; 0: none any more")
+    came_in: Count = Field(description="parts counted at the entrance")
+    went_out: Count = Field(description="parts counted at the exit")
+    baseline: int = Field(description="parts that were there when counting began; that of the highest model counts")

@@ -7,7 +7,7 @@ shape of the file.
 from typing import Any
 
 from schemas.plant_alerting_canonical import canonical_alerting, canonical_team, nested_alerting
-from schemas.plant_document import Area, Calendar, PlantDocument, Product, WorkCenter
+from schemas.plant_document import Area, Calendar, CountedWip, PlantDocument, Product, WorkCenter
 from schemas.plant_part import names
 from schemas.plant_values import duration_text
 
@@ -38,7 +38,12 @@ def canonical(document: PlantDocument) -> Document:
         ],
         "operations": [operation for area, center in centers for operation in _operations(area, center)],
         "work_units": [
-            {"id": unit.id, "name": names(unit.name, unit.id), "work_center": center.id}
+            {
+                "id": unit.id,
+                "name": names(unit.name, unit.id),
+                "work_center": center.id,
+                "states": {state.value: condition.value for state, condition in unit.states.items()},
+            }
             for _, center in centers
             for unit in center.work_units
         ],
@@ -85,9 +90,19 @@ def _operations(area: Area, center: WorkCenter) -> list[Document]:
             "dwell_limit_us": operation.dwell_limit,
             "dwell_limit_clock": operation.dwell_limit_clock.value,
             "standard_time_us": operation.standard_time,
+            "counted": None if operation.counted is None else _counted(operation.counted),
         }
         for operation in center.operations
     ]
+
+
+def _counted(counted: CountedWip) -> Document:
+    sides = {"in": counted.in_, "out": counted.out}
+    written = {
+        side: [{"work_unit": each.work_unit, "counter": each.counter.value} for each in counters]
+        for side, counters in sides.items()
+    }
+    return {**written, "baseline": counted.baseline}
 
 
 def _product(product: Product) -> Document:
@@ -131,7 +146,7 @@ def _nested_center(model: Document, center: Document) -> Document:
         "name": center["name"],
         "calendar": center["calendar"],
         "work_units": [
-            {"id": unit["id"], "name": unit["name"]}
+            {"id": unit["id"], "name": unit["name"], "states": unit["states"]}
             for unit in model["work_units"]
             if unit["work_center"] == center["id"]
         ],
@@ -143,7 +158,7 @@ def _nested_center(model: Document, center: Document) -> Document:
 
 
 def _nested_operation(operation: Document) -> Document:
-    kept = {key: operation[key] for key in ("id", "name", "wip_limit", "wip_min", "dwell_limit_clock")}
+    kept = {key: operation[key] for key in ("id", "name", "wip_limit", "wip_min", "dwell_limit_clock", "counted")}
     for key in ("dwell_limit", "standard_time"):
         if operation[f"{key}_us"] is not None:
             kept[key] = duration_text(operation[f"{key}_us"])

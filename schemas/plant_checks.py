@@ -36,6 +36,7 @@ def check_plant(lines: Lines) -> None:
         lines.report(("areas",), "the plant has no operation yet", "工厂中还没有任何工序")
     _check_centers(lines, centers)
     _check_operations(lines, operations, {id_ for _, c in centers if c.get("calendar") for id_ in _ids_in(c)})
+    _check_counters(lines, operations, _ids(units))
     _check_read_points(lines, points, _ids(operations), _ids(units))
     _check_products(lines, products, _ids(operations))
     _check_sources(lines)
@@ -113,6 +114,26 @@ def _check_operations(lines: Lines, operations: list[Found], with_calendar: set[
                 "the working clock needs a `calendar` on the work center",
                 "使用工作时钟时，工作中心须指定 calendar",
             )
+
+
+def _check_counters(lines: Lines, operations: list[Found], units: list[str]) -> None:
+    for path, operation in operations:
+        came_in = {_counter(item) for _, item in _parts(operation, ("counted", "in"))}
+        for side in ("in", "out"):
+            for at, item in _parts(operation, ("counted", side), path):
+                name = item.get("work_unit")
+                if isinstance(name, str) and name not in units:
+                    _unknown(lines, (*at, "work_unit"), ("work unit", "工作单元"), name, units)
+                elif side == "out" and _counter(item) in came_in:
+                    lines.report(
+                        at,
+                        f"the {_counter(item)[1]} counter of `{name}` counts what comes in already",
+                        f"“{name}”的 {_counter(item)[1]} 计数器已用于进入计数",
+                    )
+
+
+def _counter(item: dict[str, Any]) -> tuple[str, str]:
+    return str(item.get("work_unit")), str(item.get("counter", "good"))
 
 
 def _whole(value: Any) -> int | None:

@@ -27,6 +27,7 @@ from schemas.plant_values import (
     Weekday,
     YesNo,
 )
+from schemas.work_units import MachineCondition
 
 
 class Presence(StrEnum):
@@ -55,6 +56,24 @@ class DwellClock(StrEnum):
 
     WALL = "wall"
     WORKING = "working"
+
+
+class LastingState(StrEnum):
+    """The PackML states that last until something happens."""
+
+    SUSPENDED = "suspended"
+    HELD = "held"
+    ABORTED = "aborted"
+    STOPPED = "stopped"
+    IDLE = "idle"
+    COMPLETE = "complete"
+
+
+class CounterKind(StrEnum):
+    """What a part counter counts."""
+
+    GOOD = "good"
+    REJECT = "reject"
 
 
 class Tracking(Part):
@@ -139,6 +158,27 @@ class WorkUnit(PartOrText):
 
     id: PlantId = Field(description="work_unit_id")
     name: Name = Field(default=Name(), description="name people see")
+    states: dict[LastingState, MachineCondition] = Field(
+        default={},
+        description="what a PackML state means here, with the states on the way to and from it; default: suspended, "
+        "idle and complete are starved, held, aborted and stopped are down; idle, complete and stopped are off while "
+        "nobody works",
+    )
+
+
+class PartCounter(Part):
+    """A counter of a machine."""
+
+    work_unit: PlantId = Field(description="the machine")
+    counter: CounterKind = Field(default=CounterKind.GOOD, description="good or reject; default good")
+
+
+class CountedWip(Part):
+    """WIP where parts carry no identity: baseline + in − out."""
+
+    in_: list[PartCounter] = Field(alias="in", min_length=1, description="counters of what comes in")
+    out: list[PartCounter] = Field(min_length=1, description="counters of what goes out")
+    baseline: Limit = Field(default=0, description="parts that are there when counting begins; default 0")
 
 
 class Operation(Part):
@@ -155,6 +195,7 @@ class Operation(Part):
     standard_time: LongDuration | None = Field(
         default=None, description="planned process time of one unit, such as 45s"
     )
+    counted: CountedWip | None = Field(default=None, description="WIP by machine counters, beside that of the scans")
 
 
 class ReadPoint(Part):

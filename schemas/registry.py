@@ -16,10 +16,10 @@ from schemas.machine import MachineEvent
 from schemas.master import Order, PlantVersion
 from schemas.message import Message
 from schemas.operations import OperationState, PlantState
-from schemas.partials import OperationPartial, PlantPartial, SlotPartial
+from schemas.partials import CounterPartial, OperationPartial, PlantPartial, SlotPartial
 from schemas.rejects import Reject
 from schemas.visits import FrameMark, UnitChanged
-from schemas.work_units import WorkUnitState
+from schemas.work_units import MachinesMark, WorkUnitHistory, WorkUnitState
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -73,13 +73,13 @@ TOPICS = (
     ),
     Topic(
         name="floor.machines",
-        purpose="State and part counters of machines.",
-        key="work_unit_id in UTF-8",
+        purpose="State and part counters of machines; markers stand between them.",
+        key="work_unit_id in UTF-8; `\\0marker` with header marker=1 for markers",
         partitions="N",
         retention="at least 7 days",
         writers=("ingest", "collect"),
         readers=("aggregate", "store"),
-        models=(MachineEvent,),
+        models=(MachineEvent, ModelMarker),
     ),
     Topic(
         name="floor.visits",
@@ -93,13 +93,14 @@ TOPICS = (
     ),
     Topic(
         name="floor.partials",
-        purpose="What one partition of the scans adds to each operation.",
-        key="op|<partition>|<operation_id>, sl|<partition>|<width_min>|<ring position>|<operation_id>, pt|<partition>",
+        purpose="What one partition of the scans, or of the machine events, adds to each operation.",
+        key="op|<partition>|<operation_id>, sl|<partition>|<width_min>|<ring position>|<operation_id>, "
+        "pt|<partition>, ct|<partition of floor.machines>|<operation_id>",
         partitions="M (embedded 2); partition = murmur2(operation_id) mod M, pt in all of them",
         retention="compacted",
-        writers=("track",),
+        writers=("track", "aggregate"),
         readers=("aggregate",),
-        models=(OperationPartial, SlotPartial, PlantPartial),
+        models=(OperationPartial, SlotPartial, PlantPartial, CounterPartial),
     ),
     Topic(
         name="floor.operations",
@@ -113,13 +114,13 @@ TOPICS = (
     ),
     Topic(
         name="floor.work_units",
-        purpose="What every machine is doing, and its counted parts.",
-        key="work_unit_id in UTF-8",
+        purpose="What every machine is doing, and its counted parts; beside that what the next owner goes on with.",
+        key="work_unit_id in UTF-8; `\\0history|<work_unit_id>`; `\\0mark`",
         partitions="N; partition = that of floor.machines",
         retention="compacted",
         writers=("aggregate",),
         readers=("aggregate", "alert", "show", "store", "any Kafka consumer"),
-        models=(WorkUnitState,),
+        models=(WorkUnitState, WorkUnitHistory, MachinesMark),
     ),
     Topic(
         name="floor.alerts",

@@ -39,6 +39,8 @@ calendars:
       - {date: 2026-10-10, as: sat}
 """
 CENTER = "areas[0].work_centers[0]"
+COUNTED = "counted: {in: [{work_unit: PRINT}], out: [{work_unit: PLACE, counter: good}], baseline: 4}"
+COUNTED_AT = f"{CENTER}.operations[1].counted"
 
 # what is replaced, by what, the line and the key of the error, a word of its message
 CASES = [
@@ -79,6 +81,18 @@ CASES = [
     ("- {id: OP20}", "- {id: OP20}\n          - OP30", 21, f"{CENTER}.operations[2]", "mapping"),
     ("- {id: OP20}", "- {id: OP20}\n          - {id: A|B}", 21, f"{CENTER}.operations[2].id", "`|`"),
     ("- {id: OP20}", '- {id: OP20}\n          - {id: "A\\x01B"}', 21, f"{CENTER}.operations[2].id", "U+0001"),
+    (
+        "{id: OP20}",
+        f"{{id: OP20, {COUNTED}}}".replace("PLACE", "PLACER"),
+        20,
+        f"{COUNTED_AT}.out[0].work_unit",
+        "`PLACE`",
+    ),
+    ("{id: OP20}", f"{{id: OP20, {COUNTED}}}".replace("PLACE", "PRINT"), 20, f"{COUNTED_AT}.out[0]", "already"),
+    ("{id: OP20}", f"{{id: OP20, {COUNTED}}}".replace(": 4", ": few"), 20, f"{COUNTED_AT}.baseline", "whole number"),
+    ("{id: OP20}", "{id: OP20, counted: {out: []}}", 20, f"{COUNTED_AT}.in", "required"),
+    ("PRINT, PLACE]", "PRINT, {id: PLACE, states: {hold: down}}]", 17, f"{CENTER}.work_units[1].states.hold", "'held'"),
+    ("PRINT, PLACE]", "PRINT, {id: PLACE, states: {held: idle}}]", 17, f"{CENTER}.work_units[1].states.held", "'down'"),
     ("operation: OP10", "operation: OP11", 22, f"{CENTER}.read_points[0].operation", "`OP10`"),
     ("work_unit: PRINT", "work_unit: PRINTER", 22, f"{CENTER}.read_points[0].work_unit", "`PRINT`"),
     ("action: arrive", "action: arrived", 22, f"{CENTER}.read_points[0].action", "'arrive'"),
@@ -118,6 +132,18 @@ def test_error_has_its_line_and_key(old: str, new: str, line: int, key: str, wor
 
 def test_the_text_of_the_cases_is_good() -> None:
     assert load_plant(TRACKING + SOURCES + CALENDAR + HEAD)["site"]["id"] == "SH1"
+
+
+def test_states_and_counters_are_in_the_canonical_document() -> None:
+    text = HEAD.replace("PLACE]", "{id: PLACE, states: {suspended: blocked, stopped: off}}]")
+    model = load_plant(text.replace("{id: OP20}", f"{{id: OP20, {COUNTED}}}"))
+    assert [unit["states"] for unit in model["work_units"]] == [{}, {"suspended": "blocked", "stopped": "off"}]
+    assert model["operations"][1]["counted"] == {
+        "in": [{"work_unit": "PRINT", "counter": "good"}],
+        "out": [{"work_unit": "PLACE", "counter": "good"}],
+        "baseline": 4,
+    }
+    assert load_plant(dump(model)) == model
 
 
 def test_all_errors_are_found_at_once() -> None:
@@ -160,6 +186,7 @@ def test_canonical_document_has_every_default() -> None:
         {
             "id": "O", "name": name, "area": "A", "work_center": "C", "wip_limit": None, "wip_min": None,
             "dwell_limit_us": None, "dwell_limit_clock": "wall", "standard_time_us": None,
+            "counted": None,
         }
     ]  # fmt: skip
     assert [model[key] for key in ("sources", "calendars", "work_units", "read_points", "products")] == [
