@@ -1,8 +1,10 @@
 """READ FIRST: the road of a scan as data. Topics, who writes and reads them, and the stages in order.
 
     reader / MES ─► ingest ─► floor.scans ─► track ─► floor.visits ─► store ─► database
-                                               └────► floor.partials ─► aggregate ─► floor.operations ─► show
-                                                                                            └─► alert ─► floor.alerts
+                      │                        └────► floor.partials ─► aggregate ─► floor.operations ─► show
+                      │                                                                     └─► alert ─► floor.alerts
+                      └─────► floor.machines ─► aggregate ─► floor.work_units ─► alert, show
+                                                    └──────► floor.partials (counted parts)
 
 Stages meet only in topics. Everything else imports the names from here.
 """
@@ -12,9 +14,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 MARKER_KEY = b"\x00marker"
-"""Key of a plant-model marker or a drain barrier in floor.scans; its header is `MARKER_HEADER`."""
+"""Key of a plant-model marker in floor.scans and floor.machines, or a drain barrier; its header is `MARKER_HEADER`."""
 MARK_KEY = b"\x00mark"
-"""Key of an end-of-frame mark in floor.visits."""
+"""Key of an end-of-frame mark in floor.visits, and of how far floor.work_units has come."""
+HISTORY_PREFIX = b"\x00history|"
+"""Before the work unit in the key of a history in floor.work_units."""
 PLANT_KEY = b"\x00plant"
 """Key of the plant's totals in floor.operations."""
 EPOCH_KEY = b"\x00epoch"
@@ -61,7 +65,13 @@ REJECTS = Topic(
     {**LOG, "retention.ms": str(30 * DAY_MS), "max.message.bytes": str(8 * MEGABYTE)},
 )  # fmt: skip
 PARTIALS = Topic(
-    "floor.partials", "kind|partition|…|operation_id", "partials", "operations", ("track",), ("aggregate",), COMPACTED
+    "floor.partials",
+    "kind|partition|…|operation_id",
+    "partials",
+    "operations",
+    ("track", "aggregate (counters)"),
+    ("aggregate",),
+    COMPACTED,
 )
 OPERATIONS = Topic(
     "floor.operations",

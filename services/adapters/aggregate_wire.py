@@ -11,7 +11,7 @@ import msgspec
 from services.adapters.wire import decimal_text, encode, value_text
 from services.core.ledger import Counts, Totals
 from services.core.operations import OperationState, PlantState, throughput_per_h
-from services.core.partials import Coverage, OperationPartial, Partial, SlotPartial, Stay, TotalsPartial
+from services.core.partials import CounterPartial, Coverage, OperationPartial, Partial, SlotPartial, Stay, TotalsPartial
 from services.core.sketch import Sketch
 from services.core.windows import Percentiles, Slot, Window
 
@@ -69,9 +69,22 @@ class _Totals(msgspec.Struct, gc=False):
     single: bool = False
 
 
+class _Counters(msgspec.Struct, gc=False):
+    operation_id: str
+    generation: int
+    partition: int
+    offset: int
+    model: int
+    counters: int
+    came_in: int
+    went_out: int
+    baseline: int
+
+
 _operation = msgspec.json.Decoder(_Operation).decode
 _slot = msgspec.json.Decoder(_Slot).decode
 _totals = msgspec.json.Decoder(_Totals).decode
+_counters = msgspec.json.Decoder(_Counters).decode
 
 
 def decode_partial(key: bytes | None, value: bytes) -> Partial:
@@ -84,9 +97,11 @@ def decode_partial(key: bytes | None, value: bytes) -> Partial:
             return _read_slot(_slot(value))
         if kind == b"pt":
             return _read_totals(_totals(value))
+        if kind == b"ct":
+            return _read_counters(_counters(value))
     except (msgspec.DecodeError, UnicodeDecodeError) as bad:
         raise ValueError(f"not a partial: {bad}") from None
-    raise ValueError("the key begins with none of op|, sl| and pt|")
+    raise ValueError("the key begins with none of op|, sl|, pt| and ct|")
 
 
 def _read_operation(read: _Operation) -> OperationPartial:
@@ -113,6 +128,13 @@ def _read_totals(read: _Totals) -> TotalsPartial:
     return TotalsPartial(
         read.generation, read.partition, read.offset, totals, read.wip, read.single, read.newest_event_us
     )
+
+
+def _read_counters(read: _Counters) -> CounterPartial:
+    return CounterPartial(
+        read.generation, read.partition, read.offset, read.operation_id, read.model, read.counters, read.came_in,
+        read.went_out, read.baseline,
+    )  # fmt: skip
 
 
 def scaled(text: str, places: int) -> int:
@@ -142,6 +164,7 @@ def operation_state(state: OperationState) -> bytes:
             ],
             "over_dwell_limit": state.over_limit, "over_dwell_limit_is_least": state.over_limit_is_least,
             "last_departure_us": state.last_departure, "backfilled": state.backfilled,
+            "counted": None if state.counted is None else state.counted._asdict(),
             "windows": {name: _window(found) for name, found in state.windows.items()},
             "coverage": _coverage(state.coverage), "newest_event_us": state.newest,
         }

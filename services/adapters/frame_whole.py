@@ -1,6 +1,6 @@
-"""A compacted topic read whole through Faust: every partition from its beginning whenever it is assigned to us.
+"""A topic read whole through Faust: every partition from its beginning, or a known position, whenever it is ours.
 
-Nothing is acknowledged and so nothing committed: whoever owns a partition next begins at its beginning as well. Faust
+Nothing is acknowledged and so nothing committed: whoever owns a partition next begins so as well. Faust
 may lose what it fetched while the group deals anew, and in a compacted topic a missing offset proves nothing. So where
 a frame does not continue at the position, the position is read once more: what is missing again was compacted away.
 And where nothing comes although the log goes on, the position is read again too.
@@ -45,6 +45,11 @@ class WholeTopic:
     def assign(self, partitions: Iterable[int]) -> None:
         """These are ours now; each begins anew."""
         self._readings = {partition: _Reading() for partition in partitions}
+
+    async def assign_at(self, partition: int, position: int) -> None:
+        """This one is ours too, and all before the position is known."""
+        self._readings[partition] = _Reading(position=position)
+        await self._app.consumer.rewind(TP(self._topic, partition), position)
 
     async def next_frame(self, event: Any) -> Frame | None:
         """The frame of an event, if it is what comes next; it is let go of without being acknowledged."""

@@ -59,6 +59,12 @@ class Metrics:
             "aggregate_round_timestamp_seconds",
             "Unix time at which the last round of states was acknowledged: how old it is, so old is what is shown",
         )
+        self.machine_events = self._counter(
+            "aggregate_machine_events",
+            "Records of floor.machines judged: new, repeat, late or unreadable",
+            ("outcome",),
+        )
+        self.work_unit_states = self._counter("aggregate_work_unit_states", "Work-unit states published")
         self.lanes = self._gauge("aggregate_lanes", "Partitions of floor.partials we own, by state", ("state",))
 
         self.alert_rules = self._gauge("alert_rules", "Rules on subjects of the partitions we own")

@@ -49,6 +49,15 @@ class OldestStay(msgspec.Struct, gc=False):
     over_p85_in_us: int | None = None
 
 
+class Counted(msgspec.Struct, gc=False):
+    """WIP by counters."""
+
+    wip: int
+    came_in: int
+    went_out: int
+    difference: int
+
+
 class OperationState(msgspec.Struct, gc=False):
     """An operation in floor.operations."""
 
@@ -73,6 +82,7 @@ class OperationState(msgspec.Struct, gc=False):
     over_dwell_limit_is_least: bool = False
     last_departure_us: int | None = None
     backfilled: int = 0
+    counted: Counted | None = None
     newest_event_us: int | None = None
 
 

@@ -1,6 +1,7 @@
 """Plant-model versions into the log: claimed once, written to floor.master, then marked in every partition.
 
-    claim v (database, or the log itself) ─► floor.master ─► a marker into each partition of floor.scans ─► in force
+    claim v (database, or the log itself) ─► floor.master ─► a marker into each partition ─► in force
+                                                             of floor.scans and floor.machines
 
 Every ingest marks every version it learns of before it judges by it, so a version is marked even if its author died;
 a marker that is there twice changes nothing.
@@ -16,7 +17,7 @@ from services.adapters.metrics import Metrics
 from services.adapters.plant_master import Document, PlantMaster, PlantRecord, plant_key, plant_value
 from services.core.equipment import PlantModel
 from services.ports import BrokerAway, Clock, Outbox, Outgoing, TooManyPending
-from services.topology import MARKER_HEADER, MARKER_KEY, MASTER, RECORDED_HEADER, SCANS
+from services.topology import MACHINES, MARKER_HEADER, MARKER_KEY, MASTER, RECORDED_HEADER, SCANS
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,13 @@ class PlantPublisher:
         model = PlantModel.from_document(self._master.versions[version], version)
         while True:
             try:
-                await self._outbox.send([self._marker(partition, version) for partition in range(self._partitions)])
+                await self._outbox.send(
+                    [
+                        self._marker(topic, partition, version)
+                        for topic in (SCANS.name, MACHINES.name)
+                        for partition in range(self._partitions)
+                    ]
+                )
                 break
             except (BrokerAway, TooManyPending) as error:
                 log.warning("plant model %d is not marked yet (%s); trying again", version, error)
@@ -95,10 +102,10 @@ class PlantPublisher:
         async with self._marked:
             self._marked.notify_all()
 
-    def _marker(self, partition: int, version: int) -> Outgoing:
+    def _marker(self, topic: str, partition: int, version: int) -> Outgoing:
         recorded = str(self._clock.now_us()).encode()
         headers = ((MARKER_HEADER, b"1"), (RECORDED_HEADER, recorded))
-        return Outgoing(SCANS.name, partition, MARKER_KEY, msgspec.json.encode({"model": version}), headers)
+        return Outgoing(topic, partition, MARKER_KEY, msgspec.json.encode({"model": version}), headers)
 
     async def _complete_claims(self) -> None:
         """Write what was claimed and never reached the log: by a process that died in between, or an older broker."""

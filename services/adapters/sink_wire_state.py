@@ -116,9 +116,14 @@ def plant_row(record: Record) -> TableRow | None:
     return "plant_models", (plant.version, clamp_us(plant.created_us), plant.created_by.replace("\x00", ""), model)
 
 
-def machine_row(record: Record, generation: int) -> Row:
-    """A row of machine_events from any record: what cannot be read is null, its time then when it was recorded."""
+def machine_row(record: Record, generation: int) -> Row | None:
+    """A row of machine_events from any record: what cannot be read is null, its time then when it was recorded.
+
+    None for markers.
+    """
     headers = dict(record.headers or ())
+    if headers.get(topology.MARKER_HEADER) == b"1":
+        return None
     try:
         event = _machine(record.value or b"")
     except UNREADABLE:

@@ -1,4 +1,5 @@
 """Wires aggregate: floor.partials, whole, in frames ─► lanes (handler.py) ─► floor.operations.
+                 floor.machines, in frames ─► machine lanes (machines.py) ─► floor.work_units, floor.partials
 
 Faust gives the partitions and their frames; every assignment reads them from the beginning, so there is no state to
 recover and nothing to acknowledge. One loop publishes: every 250 ms while that takes less than 5 % of the time, else
@@ -25,6 +26,7 @@ from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels
 from services.adapters.pulse import Pulse
 from services.aggregate.handler import Item, Lane
+from services.aggregate.machine_lanes import MachineLanes
 from services.core.errors import BrokenGuarantee
 from services.core.pace import Pace
 from services.settings import BadSetting, StageSettings
@@ -49,6 +51,7 @@ class Aggregate:
         kafka = settings.kafka
         self._generation = settings.generation
         self._session_s = kafka.session_timeout_s
+        self._again_after = int(LATE_WRITER_SESSIONS * self._session_s * 1_000_000)
         self._pulse = pulse
         self._metrics = metrics
         self._clock = SystemClock()
@@ -56,21 +59,22 @@ class Aggregate:
         self._plants = PlantModels(kafka.brokers)
         self._lanes: dict[int, Lane] = {}
         self._said: set[str] = set()
+        self._told_ready = True
         self._producer = BatchProducer(kafka, topology.AGGREGATE_GROUP, self._clock, BATCH_BYTES)
         self._app = make_app(kafka, topology.AGGREGATE_GROUP, settings.data_dir, settings.instance)
         self._partials = WholeTopic(self._app, topology.PARTIALS.name)
         self._app.agent(frame_topic(self._app, topology.PARTIALS.name), name="aggregate")(self._read)
+        self._machines = MachineLanes(
+            self._app, settings, self._again_after, self._plants, self._producer, metrics, self._clock, end_process
+        )
         self._app.on_partitions_revoked.connect(self._let_go)
         self._app.on_partitions_assigned.connect(self._take_over)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; raises what makes going on impossible."""
         await self._producer.start()
-        tasks = [
-            asyncio.create_task(run_app(self._app, stop)),
-            asyncio.create_task(self._plants.run()),
-            asyncio.create_task(self._publish_on_and_on()),
-        ]
+        works = (run_app(self._app, stop), self._plants.run(), self._publish_on_and_on())
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -84,16 +88,16 @@ class Aggregate:
     async def _take_over(self, sender: Any, assigned: Any, **_: Any) -> None:
         """Partitions came: each is read from its beginning before anything of it is published."""
         partitions = sorted(tp.partition for tp in assigned if tp.topic == topology.PARTIALS.name)
-        again_after = int(LATE_WRITER_SESSIONS * self._session_s * 1_000_000)
-        self._lanes = {p: Lane(p, self._generation, again_after, aggregate_wire) for p in partitions}
+        self._lanes = {p: Lane(p, self._generation, self._again_after, aggregate_wire) for p in partitions}
         self._partials.assign(partitions)
-        if not partitions:
-            self._pulse.ready()
+        self._machines.assign(sorted(tp.partition for tp in assigned if tp.topic == topology.MACHINES.name))
+        self._told_ready = False
 
     async def _let_go(self, sender: Any, revoked: Any, **_: Any) -> None:
         """Partitions go; the group deals all of them anew."""
         self._lanes = {}
         self._partials.assign(())
+        self._machines.let_go()
 
     async def _read(self, stream: Any) -> None:
         """The agent: every frame, in order, partition by partition."""
@@ -141,12 +145,13 @@ class Aggregate:
         """Let lanes begin whose partition, and the plant model, have been read to the end they had when it came."""
         if not self._plants.complete:
             return
-        waiting = [lane for lane in self._lanes.values() if not lane.ready]
         for partition, lane in list(self._lanes.items()):
             lane.judge_by(self._plants.newest(), self._clock.now_us())
             if await self._partials.caught_up(partition, now_s) and not lane.ready:
                 lane.begin(self._clock.now_us())
-        if waiting and all(lane.ready for lane in self._lanes.values()):
+        await self._machines.catch_up(now_s)
+        if not self._told_ready and self._machines.ready and all(lane.ready for lane in self._lanes.values()):
+            self._told_ready = True
             log.info("takes work: partitions %s", sorted(self._lanes))
             self._pulse.ready()
 
@@ -167,6 +172,7 @@ class Aggregate:
                 left = left - len(items) if lane.unsent else 0
                 await asyncio.sleep(0)
         await acknowledged(acks)
+        await self._machines.publish()
         now = self._clock.now_us()
         self._metrics.round_timestamp.set(now / 1_000_000)
         self._metrics.unsent_states.set(sum(lane.unsent for lane in lanes))

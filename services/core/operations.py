@@ -12,7 +12,15 @@ from typing import NamedTuple
 from services.core.dwell_limit import DwellLimit
 from services.core.equipment import PlantModel
 from services.core.ledger import OLDEST, Counts, Totals
-from services.core.partials import Coverage, OperationPartial, OperationParts, Partials, Stay, coverage
+from services.core.partials import (
+    CounterPartial,
+    Coverage,
+    OperationPartial,
+    OperationParts,
+    Partials,
+    Stay,
+    coverage,
+)
 from services.core.windows import EIGHT_HOURS_US, HOUR_US, MINUTES, QUARTER_HOUR_US, TENS, Window, window
 
 
@@ -23,6 +31,8 @@ class WindowShape(NamedTuple):
     width_us: int
     length_us: int
 
+
+MILLIONTHS = 1_000_000
 
 WINDOWS = (
     WindowShape("15m", MINUTES.width_us, QUARTER_HOUR_US),
@@ -36,6 +46,15 @@ class Aging(NamedTuple):
 
     stay: Stay
     over_p85_in: int | None
+
+
+class Counted(NamedTuple):
+    """WIP by counters in pieces: baseline + in − out; `difference` from what the scans say."""
+
+    wip: int
+    came_in: int
+    went_out: int
+    difference: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +79,7 @@ class OperationState:
     coverage: Coverage
     newest: int | None
     moves: int | None
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +120,14 @@ class Operations:
         known = list(parts.counts.values())
         windows = self._windows_of(operation, parts, as_of)
         p85 = windows["8h"].dwell.p85
+        counts = add_counts(partial.counts for partial in known)
         stays = sorted(stay for partial in known for stay in partial.oldest)
         limit = self._limit_of(operation)
         over = 0 if limit is None else limit.count_over([stay.arrived for stay in stays], as_of)
         return OperationState(
             operation=operation,
             as_of=as_of,
-            counts=add_counts(partial.counts for partial in known),
+            counts=counts,
             oldest=[Aging(stay, None if p85 is None else stay.arrived + round(p85) - as_of) for stay in stays[:OLDEST]],
             over_limit=None if limit is None else over,
             over_limit_is_least=over > 0 and any(_may_hide_more(partial, stays[over - 1]) for partial in known),
@@ -116,6 +137,7 @@ class Operations:
             coverage=coverage(known),
             newest=max((p.newest for p in known if p.newest is not None), default=None),
             moves=_first(next_move(parts, as_of), _next_over(limit, stays[over:])),
+            counted=counted(parts.counters.values(), counts.quantity),
         )
 
     def plant(self, as_of: int) -> PlantState:
@@ -165,6 +187,16 @@ def add_counts(counts: Iterable[Counts]) -> Counts:
         total.scrapped += one.scrapped
         total.rework += one.rework
     return total
+
+
+def counted(partials: Iterable[CounterPartial], quantity: int) -> Counted | None:
+    """The sum of what machines count; None where none of them counts here. `quantity` by scans in millionths."""
+    known = [partial for partial in partials if partial.counters]
+    if not known:
+        return None
+    came_in, went_out = sum(p.came_in for p in known), sum(p.went_out for p in known)
+    wip = max(known, key=lambda partial: partial.model).baseline + came_in - went_out
+    return Counted(wip, came_in, went_out, wip - round(quantity / MILLIONTHS))
 
 
 def next_move(parts: OperationParts, as_of: int) -> int | None:

@@ -3,6 +3,7 @@
     OperationPartial   counts and oldest open stays of one operation in one partition
     SlotPartial        the visits that closed in one slot of one operation in one partition
     TotalsPartial      units of one partition
+    CounterPartial     parts that machines have counted at one operation, from one partition of the machine events
 
 Each is absolute and holds as of (generation, offset) of its partition. So the newest of each is all there is to
 know: repeats, other orders and late writers change nothing. Newest is the greatest (generation, offset), never the
@@ -75,7 +76,22 @@ class TotalsPartial:
     newest: int | None = None
 
 
-Partial = OperationPartial | SlotPartial | TotalsPartial
+@dataclass(frozen=True, slots=True)
+class CounterPartial:
+    """Counted parts of one operation in one partition of the machine events; `counters` 0: none of them is there."""
+
+    generation: int
+    partition: int
+    offset: int
+    operation: str
+    model: int
+    counters: int
+    came_in: int
+    went_out: int
+    baseline: int
+
+
+Partial = OperationPartial | SlotPartial | TotalsPartial | CounterPartial
 
 
 class OperationParts:
@@ -87,6 +103,7 @@ class OperationParts:
 
     def __init__(self) -> None:
         self.counts: dict[int, OperationPartial] = {}
+        self.counters: dict[int, CounterPartial] = {}
         self.version = 0
         self._rings: dict[tuple[int, int], dict[int, SlotPartial]] = {}
         self._merged: dict[int, dict[int, Slot]] = {}
@@ -97,6 +114,14 @@ class OperationParts:
         if known is not None and partial.offset <= known.offset:
             return False
         self.counts[partial.partition] = partial
+        return True
+
+    def put_counters(self, partial: CounterPartial) -> bool:
+        """True where it is news. Partitions here are those of the machine events."""
+        known = self.counters.get(partial.partition)
+        if known is not None and (partial.generation, partial.offset) <= (known.generation, known.offset):
+            return False
+        self.counters[partial.partition] = partial
         return True
 
     def put_slot(self, partial: SlotPartial) -> bool:
@@ -154,6 +179,8 @@ class Partials:
         """
         if isinstance(partial, SlotPartial):
             _require_place(partial.slot)
+        if isinstance(partial, CounterPartial):
+            return self._put_counters(partial)
         touched = self._begin(partial.partition, partial.generation)
         if isinstance(partial, TotalsPartial):
             known = self.totals.get(partial.partition)
@@ -169,6 +196,10 @@ class Partials:
             if is_news:
                 touched.add(partial.operation)
         return touched
+
+    def _put_counters(self, partial: CounterPartial) -> set[str]:
+        parts = self.operations.setdefault(partial.operation, OperationParts())
+        return {partial.operation} if partial.generation >= self._least and parts.put_counters(partial) else set()
 
     def _begin(self, partition: int, generation: int) -> set[str]:
         """Forget what a partition said in lower generations when it begins a higher one."""

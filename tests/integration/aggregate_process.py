@@ -15,7 +15,7 @@ from services.core.identity import partition_of
 from services.core.operations import Operations
 from services.core.partials import Partials
 from tests.partials import Sent
-from tests.parts import OPERATION_PARTITIONS
+from tests.parts import OPERATION_PARTITIONS, SCAN_PARTITIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +30,8 @@ class AggregateProcesses:
             "FLOORSTREAM_PROFILE": profile,
             "FLOORSTREAM_SESSION_TIMEOUT_S": "6",
             "FLOORSTREAM_DATA_DIR": str(directory),
+            "FLOORSTREAM_PARTITIONS": str(SCAN_PARTITIONS),
+            "FLOORSTREAM_OPERATION_PARTITIONS": str(OPERATION_PARTITIONS),
         }
         self._log_path = directory / "aggregate.log"
         self._started: list[subprocess.Popen[bytes]] = []
