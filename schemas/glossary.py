@@ -14,7 +14,7 @@ from schemas.event import Action
 from schemas.machine import MachineState
 from schemas.master import OrderChange
 from schemas.plant_alerting import Language, Measure, Priority
-from schemas.plant_document import DwellClock, Presence, ReadPointAction
+from schemas.plant_document import CounterKind, DwellClock, LastingState, Presence, ReadPointAction
 from schemas.rejects import Origin, Reason
 from schemas.visits import Flag, Outcome, Phase, UnitStatus
 from schemas.work_units import MachineCondition
@@ -33,6 +33,8 @@ GROUP_OF: Mapping[type[StrEnum], str] = {
     Presence: "presences",
     DwellClock: "dwell_clocks",
     MachineState: "machine_states",
+    LastingState: "machine_states",
+    CounterKind: "machine_counters",
     OrderChange: "order_changes",
     MachineCondition: "machine_conditions",
     AlertState: "alert_states",

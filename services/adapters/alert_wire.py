@@ -54,6 +54,7 @@ class _WorkUnit(msgspec.Struct, gc=False):
     generation: int
     offset: int
     newest_event_us: int
+    as_of_us: int = 0
     condition: str | None = None
     since_us: int | None = None
 
@@ -146,13 +147,13 @@ def decode_plant(value: bytes) -> int:
         raise ValueError(f"not the state of the plant: {bad}") from None
 
 
-def decode_work_unit(value: bytes) -> tuple[str, tuple[int, int], WorkUnitNow]:
+def decode_work_unit(value: bytes) -> tuple[str, tuple[int, int, int], WorkUnitNow]:
     """A work unit, the position of its state (the greater is the newer) and the state. Raises ValueError."""
     try:
         s = _work_unit(value)
     except _UNREADABLE as bad:
         raise ValueError(f"not the state of a work unit: {bad}") from None
-    return s.work_unit_id, (s.generation, s.offset), WorkUnitNow(s.condition, s.since_us, s.newest_event_us)
+    return s.work_unit_id, (s.generation, s.offset, s.as_of_us), WorkUnitNow(s.condition, s.since_us, s.newest_event_us)
 
 
 def decode_action(offset: int, value: bytes) -> tuple[str, Action]:

@@ -160,6 +160,7 @@ class MachineLane:
             unit.history.reread()
             unit.offset = max(unit.offset, offset)
             self._unsent[name] = None
+        self._unwritten.update(self._units)
 
     def _here(self, plant: MachinePlant) -> set[str]:
         """Operations with a counter whose work unit belongs into this partition."""
