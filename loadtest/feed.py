@@ -2,6 +2,7 @@
 
     plant ─► disorder ─┬─► live: what happens now, at once          ─┬─► POST /v1/scans, again with the same ids
                        └─► history: the last hours, in the background ┘    until it is taken
+    machines of the plant ─► what they say, in order of time ───────────► POST /v1/machine-events, the same way
 
 Live reads never wait for the history. Event times are those of the plant, never ahead of the clock.
 """
@@ -17,10 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loadtest.disorder import Disorder
+from loadtest.machines import Machines
 from loadtest.plant import MINUTE, SECOND, Plant, Read, lines
 from services.adapters.clock import SystemClock
 from services.commands.options import seconds
-from services.commands.scans_client import Refused, ScansClient
+from services.commands.scans_client import MACHINE_EVENTS_PATH, Refused, ScansClient
 from services.core.instant import format_instant
 
 log = logging.getLogger("loadtest.feed")
@@ -51,15 +53,19 @@ def event(read: Read) -> bytes:
 class Feed:
     """One simulated plant feeding one floorstream."""
 
-    def __init__(self, client: ScansClient, plant: Plant, disorder: Disorder, clock: SystemClock) -> None:
+    def __init__(
+        self, client: ScansClient, machines_client: ScansClient, plant: Plant, disorder: Disorder, clock: SystemClock
+    ) -> None:
         """Nothing is sent before run()."""
         self._client = client
+        self._machines_client = machines_client
+        self._machines = Machines(plant)
         self._plant = plant
         self._disorder = disorder
         self._clock = clock
 
     async def run(self, progress: Callable[[int, int], None]) -> None:
-        """History and live, until cancelled. `progress` is told sent and total of the history."""
+        """History, live and machines, until cancelled. `progress` is told sent and total of the history."""
         now = self._clock.now_us()
         self._disorder.put(self._plant.reads(now))
         history = list(self._disorder.take(now))
@@ -67,6 +73,7 @@ class Feed:
         async with asyncio.TaskGroup() as both:
             both.create_task(self._live())
             both.create_task(self._history(history, progress))
+            both.create_task(self._machines_say())
 
     async def _live(self) -> None:
         while True:
@@ -85,11 +92,22 @@ class Feed:
             progress(min(at + BATCH, len(reads)), len(reads))
             await asyncio.sleep(max(0.0, begun + BATCH / HISTORY_PER_SECOND - loop.time()))
 
+    async def _machines_say(self) -> None:
+        """What the machines have said while the plant went on."""
+        while True:
+            said = [each.message() for each in self._machines.take()]
+            for at in range(0, len(said), BATCH):
+                await self._send_to(self._machines_client, said[at : at + BATCH])
+            await asyncio.sleep(TICK_SECONDS)
+
     async def _send(self, reads: Sequence[Read]) -> None:
+        await self._send_to(self._client, [event(read) for read in reads])
+
+    async def _send_to(self, client: ScansClient, items: Sequence[bytes]) -> None:
         try:
-            verdicts = await self._client.send([event(read) for read in reads])
+            verdicts = await client.send(items)
         except Refused as refused:
-            log.error("%d reads were not taken: %s", len(reads), refused)
+            log.error("%d items were not taken: %s", len(items), refused)
             return
         for reason, count in verdicts.refused.items():
             log.warning("refused %d: %s", count, reason)
@@ -104,8 +122,12 @@ async def feed(arguments: argparse.Namespace) -> int:
     now = clock.now_us()
     first = now - round(arguments.backfill * SECOND)
     plant = Plant(arguments.seed, lines(first, max(first, now - LINE_2_MINUTES * MINUTE)), unit_name(first), False)
-    async with ScansClient(arguments.url, SOURCE) as client:
-        running = asyncio.create_task(Feed(client, plant, Disorder(arguments.seed), clock).run(reporter(arguments)))
+    async with (
+        ScansClient(arguments.url, SOURCE) as client,
+        ScansClient(arguments.url, SOURCE, path=MACHINE_EVENTS_PATH) as machines,
+    ):
+        simulated = Feed(client, machines, plant, Disorder(arguments.seed), clock)
+        running = asyncio.create_task(simulated.run(reporter(arguments)))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
         for task in (running, stopped):

@@ -9,7 +9,7 @@ same seed gives the same reads.
 import heapq
 import random
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -73,6 +73,7 @@ class Station:
     starts_unseen: bool = False
     stops: tuple[int, int] | None = None
     busy: int = 0
+    done: int = 0
     queue: deque["Life"] = field(default_factory=deque)
 
     def stopped_until(self, now: int, origin: int) -> int | None:
@@ -153,6 +154,26 @@ class Plant:
             yield from self._read
             self._read.clear()
 
+    @property
+    def stations(self) -> Sequence[Station]:
+        """All of them, as they are now."""
+        return list(self._stations.values())
+
+    @property
+    def origin(self) -> int:
+        """When the first line began, in µs."""
+        return self._origin
+
+    def every(self, length: int, tell: Callable[[int], None]) -> None:
+        """Tell the time, in µs, every so many µs from the beginning on, while reads are taken."""
+
+        def again() -> Life:
+            while True:
+                tell(self._now)
+                yield length
+
+        self._at(self._origin, again())
+
     def _at(self, time: int, life: Life) -> None:
         self._serial += 1
         heapq.heappush(self._due, (time, self._serial, life))
@@ -213,6 +234,7 @@ class Plant:
             unit.visit.started = unit.visit.arrived
         self.scan(unit, operation, "finish")
         station.busy -= 1
+        station.done += 1
         self._feed(station)
 
     def depart(self, unit: "_Unit", last: bool = False) -> Life:

@@ -33,6 +33,10 @@ class Unreachable(Exception):
     """Nobody took the request within the time given; the message says what happened last."""
 
 
+SCANS_PATH = "/v1/scans"
+MACHINE_EVENTS_PATH = "/v1/machine-events"
+
+
 @dataclass
 class Verdicts:
     """What became of the items of one or more requests. `results`: as the front door gave them."""
@@ -51,8 +55,9 @@ def access_from_environment() -> dict[str, str]:
 class ScansClient:
     """One connection pool to one front door; used with `async with`."""
 
-    def __init__(self, url: str, source: str, *, patience_s: float | None = None) -> None:
+    def __init__(self, url: str, source: str, *, patience_s: float | None = None, path: str = SCANS_PATH) -> None:
         """`source`: our name where the front door has no keys. `patience_s`: give up after so long; None: never."""
+        self._path = path
         self._patience = patience_s
         self._client = httpx.AsyncClient(
             base_url=url,
@@ -96,7 +101,7 @@ class ScansClient:
 
     async def _post(self, body: bytes, headers: Mapping[bytes, bytes]) -> tuple[httpx.Response | None, str]:
         try:
-            answer = await self._client.post("/v1/scans", content=body, headers=headers)
+            answer = await self._client.post(self._path, content=body, headers=headers)
         except httpx.TransportError as error:
             return None, str(error) or type(error).__name__
         return answer, f"{answer.status_code} {said(answer)}"

@@ -8,8 +8,9 @@ A counter is read now and then; what it has counted between two readings, in ord
     any other fall                                  reset: the new reading is where counting begins again, 0 parts
 
 So no step is ever negative. The half is the rule of serial numbers (RFC 1982, section 3.2): as long as less than half
-a modulus is counted between two readings a rollover is never taken for a reset, however many readings were missed. A
-reading that comes late is no fall: readings are put in order before they are counted (machines.py).
+a modulus is counted between two readings a rollover is never taken for a reset, however many readings were missed. The
+price: a reset from more than half the modulus looks like a rollover, so the modulus told must be the counter's own, not
+a small one. A reading that comes late is no fall: readings are put in order before they are counted (machines.py).
 """
 
 from dataclasses import dataclass
