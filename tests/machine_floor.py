@@ -27,6 +27,19 @@ areas:
 """
 
 
+LINE_1 = """
+site: {id: S, time_zone: Asia/Shanghai}
+areas:
+  - id: SMT
+    work_centers:
+      - id: L1
+        work_units: [L1-PRINTER, L1-PLACER, L1-OVEN]
+        operations:
+          - {id: L1.PLACE, counted: {in: [{work_unit: L1-PRINTER}], out: [{work_unit: L1-PLACER}]}}
+"""
+"""The machines of the simulated plant's first line."""
+
+
 def plant_of(text: str = PLANT) -> dict[str, Any]:
     """The canonical document of a plant file."""
     return load_plant(text)
