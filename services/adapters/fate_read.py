@@ -1,11 +1,12 @@
 """An event's fate out of the database: its unit's raw records folded again, and what the front door refused.
 
-Everything of one answer is read in one snapshot; nothing is asked of the rows that the stream has made of the log.
+Everything of one answer is read in one snapshot. Of the rows that the stream has made of the log one thing is asked:
+which records came too late, for that depends on more than the unit's own.
 """
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -112,6 +113,8 @@ async def _unit_log(
     rows = await conn.fetch(_sql("unit_log"), generation, partition, unit_id, event_id, MOST_RECORDS + 1)
     if len(rows) > MOST_RECORDS:
         raise UnitTooLong(f"{unit_id!r} has more than {MOST_RECORDS} records")
+    ids = list({r["event_id"] for r in rows if r["event_id"] is not None})
+    late = {tuple(r) for r in await conn.fetch(_sql("too_late"), generation, unit_id, ids)}
     entries: list[Marker | Delivery] = []
     for r in rows:
         record = RawRecord(
@@ -119,13 +122,13 @@ async def _unit_log(
             r["marker"], r["forwarded"],
         )  # fmt: skip
         if record.key != topology.MARKER_KEY:
-            entries.append(_delivery(record, r["event_id"], mark))
+            entries.append(_delivery(record, r["event_id"], mark, late))
         elif record.offset <= mark and (version := decode_marker(record.value).model) is not None:
             entries.append(Marker(version))
     return _Log(unit_id, partition, entries)
 
 
-def _delivery(record: RawRecord, event_id: str | None, mark: int) -> Delivery:
+def _delivery(record: RawRecord, event_id: str | None, mark: int, late: Container[tuple[int, int]]) -> Delivery:
     came = raw_origin(record)
     said: Event | BadScan
     try:
@@ -134,7 +137,7 @@ def _delivery(record: RawRecord, event_id: str | None, mark: int) -> Delivery:
         said = undecodable
     return Delivery(
         (record.partition, record.offset), event_id, came.source, came.recorded, said, record.offset <= mark,
-        came.first is not None,
+        came.first is not None, (came.first or (record.partition, record.offset)) in late,
     )  # fmt: skip
 
 

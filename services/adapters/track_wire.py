@@ -1,4 +1,4 @@
-"""The wire of the track stage: everything its handler reads and writes, by name (see services/track/handler.Wire)."""
+"""The wire of the track stage: everything its handler reads and writes, by name (see services/track/wire.Wire)."""
 
 from base64 import b64encode
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from services.adapters.wire import counts_tuple
-from services.core.history import History
+from services.core.history import NEVER, History
 from services.core.ledger import Counts, OperationLedger, Totals
 from services.core.sketch import Sketch
 from services.core.unit import UnitState, Visit
@@ -33,23 +33,27 @@ _QUANTITY = _VISIT_FIELDS.index("quantity")
 
 
 def encode_unit(history: History) -> bytes:
-    """One unit's history as bytes; what is not yet published (`changed`) is not part of it."""
+    """One unit's history as bytes; what is not yet published (`changed`) is not part of it.
+
+    Of a unit that keeps no events the head is what it is now, and written once.
+    """
     head = history.head
     return _pack(
         (
             history.accepted, history.first_model, history.edge, history.newest, history.count, history.has_voids,
-            history.product, history.head_product, _state(history.now), None if head is None else _state(head),
-            history.kept,
+            history.product, history.head_product, _state(history.now),
+            None if head is None else _state(head) if history.count else True, history.kept,
         )
     )  # fmt: skip
 
 
 def decode_unit(data: bytes) -> History:
     """The history `encode_unit` wrote."""
-    accepted, first_model, edge, newest, count, has_voids, product, head_product, now, head, kept = _unpack(data)
+    accepted, first_model, edge, newest, count, has_voids, product, head_product, fields, head, kept = _unpack(data)
+    now = _read_state(fields)
     return History(
         accepted, first_model, edge, newest, count, has_voids, product, head_product,
-        _read_state(now), None if head is None else _read_state(head), kept,
+        now, None if head is None else now.copy() if head is True else _read_state(head), kept,
     )  # fmt: skip
 
 
@@ -64,16 +68,16 @@ def decode_books(data: bytes) -> OperationLedger:
     return OperationLedger(Counts(*numbers[:_COUNTS]), sum(numbers[_COUNTS:]))
 
 
-def encode_totals(totals: Totals, newest: int | None, model: int) -> bytes:
-    """A partition's totals, newest event time and plant-model version in force."""
+def encode_totals(totals: Totals, newest: int | None, model: int, horizon: int) -> bytes:
+    """A partition's totals, newest event time, plant-model version in force, and how far back units are remembered."""
     numbers = (totals.entered, totals.completed, totals.scrapped, totals.in_process, totals.in_transit)
-    return _pack((numbers, newest, model))
+    return _pack((numbers, newest, model, horizon))
 
 
-def decode_totals(data: bytes) -> tuple[Totals, int | None, int]:
-    """What `encode_totals` wrote."""
-    numbers, newest, model = _unpack(data)
-    return Totals(*numbers), newest, model
+def decode_totals(data: bytes) -> tuple[Totals, int | None, int, int]:
+    """What `encode_totals` wrote; written before units were forgotten, all are remembered."""
+    numbers, newest, model, *horizon = _unpack(data)
+    return Totals(*numbers), newest, model, horizon[0] if horizon else NEVER
 
 
 def encode_slot(slot: Slot) -> bytes:
@@ -96,7 +100,7 @@ def _state(state: UnitState) -> Sequence[Any]:
     return (
         state.status, state.visits, state.strays, state.events, _number(state.quantity), state.position,
         state.entries, state.completions, state.scraps, state.last_departed, state.visited,
-        [_visit(visit) for visit in state.open],
+        [_visit(visit) for visit in state.open], state.left,
     )  # fmt: skip
 
 

@@ -2,6 +2,9 @@
 
 The answer is that of the whole log as it stands: a late event may make an arrival a repeat, a void may take it out.
 Once the unit's edge has passed the event, the answer is final.
+
+A unit that left long ago keeps no events (history.Horizon), and when that began depends on all units of its partition.
+So of each record the refusal as too late is told, not found out here.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +15,7 @@ from services.core import kept
 from services.core.equipment import PlantModel
 from services.core.errors import BadScan
 from services.core.fold import Fold
-from services.core.history import History, Models, Verdict
+from services.core.history import NEVER, History, Models, Verdict
 from services.core.log import REFUSALS, admit
 from services.core.resolve import Event
 from services.core.scan import Action, Scan
@@ -66,6 +69,7 @@ class Delivery:
     """One record of the unit. `said` is the event, or why it cannot be read; `recorded` µs.
 
     `judged` False: no end-of-frame mark covers it yet. `sent_in`: another partition forwarded it to this one.
+    `too_late`: it was refused so.
     """
 
     at: Coordinates
@@ -75,6 +79,7 @@ class Delivery:
     said: Event | BadScan
     judged: bool = True
     sent_in: bool = False
+    too_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +212,7 @@ def _fold(
 
 
 def _take(history: "_Watched", scan: Scan, entry: Delivery, models: Models, fate: EventFate) -> Told:
-    verdict = history.accept(scan, models)
+    verdict = Verdict.TOO_LATE if entry.too_late else history.accept(scan, models)
     if verdict is Verdict.ACCEPTED:
         if scan.event_id == fate.event_id:
             fate.scan, fate.at, fate.accepted = scan, entry.at, history.accepted
@@ -228,12 +233,12 @@ class _Watched(History):
         self.last: Effect | None = None
         self._in_head: Effect | None = None
 
-    def accept(self, scan: Scan, models: Models) -> Verdict:
+    def accept(self, scan: Scan, models: Models, horizon: int = NEVER) -> Verdict:
         """As every history does; an id used again long after the first event is another event."""
         was, again = self._in_head, scan.event_id == self.event_id
         if again:
             self._in_head = None
-        verdict = super().accept(scan, models)
+        verdict = super().accept(scan, models, horizon)
         if again and verdict is not Verdict.ACCEPTED:
             self._in_head = was
         return verdict

@@ -131,7 +131,7 @@ class Fold:
         self._close(visit, scan.time, _COMPLETED if completes else _MOVED, _implied_finish(visit))
         if not state.open:
             if state.last_departed:
-                self._complete()
+                self._leave(int(Status.COMPLETED), scan.time)
             else:
                 state.status = _IN_TRANSIT
 
@@ -154,8 +154,7 @@ class Fold:
             self._change_quantity(state.quantity - scrapped)
             return
         self._close_all(scan.time, _SCRAPPED, 0)
-        state.status = int(Status.SCRAPPED)
-        state.scraps += 1
+        self._leave(int(Status.SCRAPPED), scan.time)
 
     def complete(self, scan: Scan) -> None:
         """The unit leaves WIP wherever it is."""
@@ -163,7 +162,7 @@ class Fold:
             self.state.strays += 1
             return
         self._close_all(scan.time, _COMPLETED, 0)
-        self._complete()
+        self._leave(int(Status.COMPLETED), scan.time)
 
     def adjust(self, scan: Scan) -> None:
         """The quantity changes; a unit in WIP of which nothing is left is completed (consumed)."""
@@ -171,7 +170,7 @@ class Fold:
         self._change_quantity(state.quantity + (scan.quantity_delta or 0))
         if state.quantity <= 0 and state.status not in _GONE:
             self._close_all(scan.time, _COMPLETED, int(Flag.CONSUMED))
-            self._complete()
+            self._leave(int(Status.COMPLETED), scan.time)
 
     def void(self, scan: Scan) -> None:
         """Voids are taken out before the fold; one that gets here is a bug of the caller."""
@@ -191,6 +190,7 @@ class Fold:
             flags |= 0 if state.status == 0 else int(Flag.REOPENED)
             state.entries += 1
             state.last_departed = False
+            state.left = None
         state.status = _IN_PROCESS
         if operation in state.visited:
             flags |= int(Flag.REWORK)
@@ -257,9 +257,13 @@ class Fold:
         for visit in list(self.state.open):
             self._close(visit, time, outcome, flags)
 
-    def _complete(self) -> None:
-        self.state.status = int(Status.COMPLETED)
-        self.state.completions += 1
+    def _leave(self, status: int, time: int) -> None:
+        state = self.state
+        state.status, state.left = status, time
+        if status == Status.COMPLETED:
+            state.completions += 1
+        else:
+            state.scraps += 1
 
 
 def _clock(visit: Visit, time: int) -> None:

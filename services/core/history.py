@@ -4,6 +4,9 @@
 
 `accept` takes one resolved event in log order. The visits that result are those of the whole set of accepted
 events, whatever the order and however often they came, as long as none comes from behind the edge.
+
+A unit that left before the `Horizon` of its log keeps no events, only where they led: what comes for it must be newer
+than all that it had. That is asked for before each event, so it does not matter when memory is given back (`shrink`).
 """
 
 from bisect import bisect_left, bisect_right
@@ -25,6 +28,26 @@ NEVER = -(1 << 62)
 _time = attrgetter("time")
 
 Models = Mapping[int, PlantModel]
+
+
+@dataclass(slots=True)
+class Horizon:
+    """How far back a log remembers units that have left: its newest event time less the retention then in force.
+
+    `newest` is over the accepted events. `at` never goes back, whatever the plant model says later: what was
+    forgotten is not remembered again.
+    """
+
+    newest: int = NEVER
+    at: int = NEVER
+
+    def advance(self, time: int, retention: int) -> None:
+        """An event of this time was accepted."""
+        if time > self.newest:
+            self.newest = time
+        at = self.newest - retention
+        if at > self.at:
+            self.at = at
 
 
 class Verdict(Enum):
@@ -60,8 +83,12 @@ class History:
     changed: dict[int, Visit | None] = field(default_factory=dict)
     before: dict[int, Visit] = field(default_factory=dict)
 
-    def accept(self, scan: Scan, models: Models) -> Verdict:
-        """Take one event in; the state changes only when the verdict is ACCEPTED."""
+    def accept(self, scan: Scan, models: Models, horizon: int = NEVER) -> Verdict:
+        """Take one event in; what the unit is and was changes only when the verdict is ACCEPTED.
+
+        `horizon`: how far back the log remembers units that have left, before this event.
+        """
+        self.shrink(horizon)
         time = scan.time
         if time <= self.edge:
             return Verdict.TOO_LATE
@@ -89,6 +116,15 @@ class History:
             if not self._absorb(models):
                 break
         return Verdict.ACCEPTED
+
+    def shrink(self, horizon: int) -> None:
+        """Make all kept events final where the unit left before the horizon; what it is and was stays as it is."""
+        left = self.now.left
+        if left is None or left >= horizon or not self.count:
+            return
+        self.head, self.head_product = self.now.copy(), self.product
+        self.kept, self.count, self.has_voids = b"", 0, False
+        self.edge = self.newest
 
     def take_changes(self) -> tuple[dict[int, Visit | None], dict[int, Visit]]:
         """The visits changed since the last call, and what they were; then forget both."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from services.core.equipment import PlantModel
 from services.core.errors import BadScan, Reason
-from services.core.history import History, Verdict
+from services.core.history import History, Horizon, Verdict
 from services.core.resolve import Event, resolve
 from services.core.scan import Scan
 from services.core.unit import Visit
@@ -17,8 +17,10 @@ from services.core.unit import Visit
 REFUSALS: Mapping[Verdict, BadScan] = {
     Verdict.TOO_LATE: BadScan(
         Reason.TOO_LATE,
-        "the event is older than what is kept of its unit: raise tracking.history_events / history_horizon and rebuild",
-        "事件早于该单元保留的历史：请调大 tracking.history_events / history_horizon 后重建",
+        "the event is older than what is kept of its unit: raise tracking.history_events / history_horizon, or for a "
+        "unit finished long ago unit_retention, and rebuild",
+        "事件早于该单元保留的历史：请调大 tracking.history_events / history_horizon"
+        "（早已完工的单元则为 unit_retention）后重建",
     ),
     Verdict.CONFLICTING_DUPLICATE: BadScan(
         Reason.CONFLICTING_DUPLICATE,
@@ -78,6 +80,7 @@ class LogFold:
     is_here: Callable[[str], bool] | None = None
     histories: dict[str, History] = field(default_factory=dict)
     visits: dict[str, dict[int, Visit]] = field(default_factory=dict)
+    horizon: Horizon = field(default_factory=Horizon)
 
     def marker(self, version: int) -> None:
         """From here on this plant-model version holds; a lower one than that in force is ignored."""
@@ -92,8 +95,9 @@ class LogFold:
         history = self.histories.get(unit_id)
         if history is None and not forwarded_in and self.is_here is not None and not self.is_here(unit_id):
             return Fate(unit_id, scan, forwarded=True)
-        verdict = history.accept(scan, self.models) if history else self._first(unit_id, scan)
+        verdict = history.accept(scan, self.models, self.horizon.at) if history else self._first(unit_id, scan)
         if verdict is Verdict.ACCEPTED:
+            self.horizon.advance(scan.time, self.models[scan.model].tracking.unit_retention)
             self._keep(unit_id)
         return Fate(unit_id, scan, REFUSALS.get(verdict), verdict is Verdict.DUPLICATE)
 

@@ -119,7 +119,8 @@ class UnitState:
 
     `entries` counts first visits and reopenings, `completions` and `scraps` the times it left WIP,
     `events` the effective events (neither voids nor voided), `last_departed` whether the last operation of
-    its routing was departed by a depart event since the unit was (re)opened.
+    its routing was departed by a depart event since the unit was (re)opened. `left`: when it was completed or
+    scrapped; None of a unit that is not.
     """
 
     status: int = 0
@@ -134,13 +135,14 @@ class UnitState:
     last_departed: bool = False
     visited: tuple[str, ...] = ()
     open: list[Visit] = field(default_factory=list)
+    left: int | None = None
 
     def copy(self) -> "UnitState":
         """An independent copy, open visits included."""
         return UnitState(
             self.status, self.visits, self.strays, self.events, self.quantity, self.position,
             self.entries, self.completions, self.scraps, self.last_departed, self.visited,
-            [visit.copy() for visit in self.open],
+            [visit.copy() for visit in self.open], self.left,
         )  # fmt: skip
 
     def at(self, operation: str | None) -> Visit | None:

@@ -9,16 +9,16 @@ derived from them (`recover`).
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from services.core.errors import BadScan
-from services.core.history import History, Verdict
+from services.core.history import NEVER, History, Horizon, Verdict
+from services.core.leavers import Leavers
 from services.core.ledger import (
     BACKFILLED_AFTER_US,
     OLDEST,
     SHAPES,
     Ledger,
-    OperationLedger,
     SlotKey,
     Totals,
     unit_totals,
@@ -27,68 +27,15 @@ from services.core.log import REFUSALS, admit
 from services.core.resolve import Event
 from services.core.windows import Slot, SlotRing
 from services.topology import FIRST_HEADER, MARK_KEY, MARKER_KEY, RECORDED_HEADER, SOURCE_HEADER, Origin, origin_of
-
-Headers = Sequence[tuple[str, bytes]]
-Item = tuple[bytes | None, bytes, Headers]
-"""A record to send: key, value, headers."""
+from services.track.wire import Item, Record, Wire
 
 UNIT, OPERATION, SLOT, TOTALS = b"u", b"o", b"s", b"t"
 """First byte of a changelog key: what it is the state of."""
 
 _KEPT = {shape.width_us: shape.kept for shape in SHAPES}
 _MINUTE = 60_000_000
-
-
-class Record(Protocol):
-    """A record of floor.scans as it came."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
-
-
-class Wire(Protocol):
-    """Bytes ↔ rules; services.adapters.track_wire in the product."""
-
-    def decode_event(self, value: bytes | None) -> Event: ...
-    def marker_model(self, value: bytes | None) -> int | None: ...
-    def encode_unit(self, history: History) -> bytes: ...
-    def decode_unit(self, data: bytes) -> History: ...
-    def encode_books(self, books: OperationLedger) -> bytes: ...
-    def decode_books(self, data: bytes) -> OperationLedger: ...
-    def encode_slot(self, slot: Slot) -> bytes: ...
-    def decode_slot(self, data: bytes) -> Slot: ...
-    def encode_totals(self, totals: Totals, newest: int | None, model: int) -> bytes: ...
-    def decode_totals(self, data: bytes) -> tuple[Totals, int | None, int]: ...
-    def unit_changed(
-        self, generation: int, partition: int, offset: int, unit_id: str, history: History, changed: Mapping[int, Any]
-    ) -> bytes: ...
-    def frame_mark(self, generation: int, partition: int, mark: int, epoch: int) -> bytes: ...
-    def forwarded(self, generation: int, partition: int, offsets: list[int]) -> bytes: ...
-    def reject(
-        self, generation: int, partition: int, record: Record, origin: Origin, event: Event | None, refusal: BadScan
-    ) -> bytes: ...
-    def operation_partial(
-        self,
-        generation: int,
-        partition: int,
-        offset: int,
-        operation: str,
-        books: OperationLedger,
-        oldest: list[Any],
-        newest: int | None,
-    ) -> bytes: ...
-    def slot_partial(self, generation: int, partition: int, offset: int, operation: str, slot: Slot) -> bytes: ...
-    def totals_partial(
-        self, generation: int, partition: int, offset: int, totals: Totals, wip: int, single: bool, newest: int | None
-    ) -> bytes: ...
+MOST_SHRUNK = 100
+"""Units whose memory is given back with one cut of a frame, at some 20 µs each."""
 
 
 def origin(record: Record) -> Origin:
@@ -116,6 +63,7 @@ class _Touched:
     history: History
     totals: Totals
     accepted: int
+    left: int | None
 
 
 class Lane:
@@ -139,6 +87,8 @@ class Lane:
         self.version = 0
         self.epoch = -1
         self.ledger = Ledger(models)
+        self.horizon = Horizon()
+        self._leavers = Leavers()
         self._partition_of = partition_of
         self._wire = wire
         self._changelog_bytes = changelog_bytes
@@ -148,15 +98,17 @@ class Lane:
         """Rebuild what is derived from the table's bytes; raises BrokenGuarantee where they contradict each other."""
         self.offset, self.epoch = offset, epoch
         self.ledger = ledger = Ledger(self.models)
+        self.horizon, self._leavers = Horizon(), Leavers()
         slots: dict[tuple[str, int], list[Slot]] = {}
         for key, data in self.table.items():
             kind = key[:1]
             if kind == UNIT:
-                ledger.index(key[1:].decode(), self._wire.decode_unit(data).now)
+                self._recover_unit(key, self._wire.decode_unit(data))
             elif kind == OPERATION:
                 self._recover_books(key[1:].decode(), data)
             elif kind == TOTALS:
-                ledger.totals, ledger.newest, self.version = self._wire.decode_totals(data)
+                ledger.totals, ledger.newest, self.version, horizon = self._wire.decode_totals(data)
+                self.horizon = Horizon(NEVER if ledger.newest is None else ledger.newest, horizon)
             elif kind == SLOT:
                 slot = self._wire.decode_slot(data)
                 slots.setdefault((key.decode().split("|", 2)[2], slot.width_us), []).append(slot)
@@ -169,6 +121,11 @@ class Lane:
         ledger.check()
         ledger.changed_operations.clear()
         self.publish_all()
+
+    def _recover_unit(self, key: bytes, history: History) -> None:
+        self.ledger.index(key[1:].decode(), history.now)
+        if history.now.left is not None and history.count:
+            self._leavers.add(key, history.now.left)
 
     def _recover_books(self, operation: str, data: bytes) -> None:
         read, books = self._wire.decode_books(data), self.ledger.operation(operation)
@@ -231,10 +188,12 @@ class Lane:
             else:
                 history = self._wire.decode_unit(data)
                 history.remember_open()
-            work = touched[unit_id] = _Touched(history, unit_totals(history.now), history.accepted)
-        verdict = work.history.accept(scan, self.models)
+            now = history.now
+            work = touched[unit_id] = _Touched(history, unit_totals(now), history.accepted, now.left)
+        verdict = work.history.accept(scan, self.models, self.horizon.at)
         if verdict is Verdict.ACCEPTED:
             effects.accepted += 1
+            self.horizon.advance(scan.time, self.models[scan.model].tracking.unit_retention)
             if came.recorded - scan.time > BACKFILLED_AFTER_US and scan.operation is not None:
                 self.ledger.backfill(scan.operation)
             return 128 + (400 + len(work.history.kept) if work.history.accepted == work.accepted + 1 else 0)
@@ -274,7 +233,8 @@ class Lane:
             message = wire.unit_changed(self.generation, self.partition, offset, unit_id, history, visits)
             key = unit_id.encode()
             effects.outputs.append((key, message, ()))
-            effects.changelog.append((UNIT + key, wire.encode_unit(history)))
+            self._remember(UNIT + key, work, effects)
+        self._shrink(effects)
         ledger.check()
         self._books(effects)
         if forwarded:
@@ -283,6 +243,27 @@ class Lane:
         effects.outputs.append((MARK_KEY, mark, ()))
         self.table.update(effects.changelog)
         self.offset = offset
+
+    def _remember(self, key: bytes, work: _Touched, effects: Effects) -> None:
+        history = work.history
+        left = history.now.left
+        if left is not None:
+            history.shrink(self.horizon.at)
+            if left != work.left and history.count:
+                self._leavers.add(key, left)
+        effects.changelog.append((key, self._wire.encode_unit(history)))
+
+    def _shrink(self, effects: Effects) -> None:
+        """Give back the memory of some units that left before the horizon; nobody can tell but by the bytes."""
+        due = self._leavers.before(self.horizon.at, MOST_SHRUNK)
+        written = {key for key, _ in effects.changelog} if due else ()
+        for key in due:
+            if key not in written:
+                history = self._wire.decode_unit(self.table[key])
+                kept = history.count
+                history.shrink(self.horizon.at)
+                if history.count < kept:
+                    effects.changelog.append((key, self._wire.encode_unit(history)))
 
     def _books(self, effects: Effects) -> None:
         """The changed pieces of the ledger into the changelog, and onto the list of what is to be published."""
@@ -296,7 +277,7 @@ class Lane:
             self._unsent[key] = None
         ledger.changed_operations.clear()
         ledger.changed_slots.clear()
-        totals = wire.encode_totals(ledger.totals, ledger.newest, self.version)
+        totals = wire.encode_totals(ledger.totals, ledger.newest, self.version, self.horizon.at)
         effects.changelog.append((TOTALS, totals))
 
     def rewritten(self, keys: Iterable[bytes]) -> list[tuple[bytes, bytes]]:

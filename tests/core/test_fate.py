@@ -1,5 +1,6 @@
 """The fate of an event: a table over logs of the reference cases, and every case against the fold without the event."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import pytest
@@ -16,7 +17,9 @@ from tests.reference.cases import CASES
 PARTITION = 3
 
 
-def deliveries(log: list[Row], unit_id: str, judged: int | None = None) -> list[Marker | Delivery]:
+def deliveries(
+    log: list[Row], unit_id: str, judged: int | None = None, late: Container[int] = ()
+) -> list[Marker | Delivery]:
     """The records of a unit as the store has them; from offset `judged` on no mark covers them."""
     entries: list[Marker | Delivery] = []
     for offset, record in enumerate(log):
@@ -27,15 +30,17 @@ def deliveries(log: list[Row], unit_id: str, judged: int | None = None) -> list[
             entries.append(
                 Delivery(
                     (PARTITION, offset), clean(record["event_id"]), str(record.get("source", "kafka")), recorded,
-                    event(record), judged is None or offset < judged,
+                    event(record), judged is None or offset < judged, too_late=offset in late,
                 )
             )  # fmt: skip
     return entries
 
 
-def fate(log: list[Row], models: dict[int, Row], event_id: str, unit_id: str = "U") -> EventFate:
+def fate(
+    log: list[Row], models: dict[int, Row], event_id: str, unit_id: str = "U", late: Container[int] = ()
+) -> EventFate:
     """What became of the event."""
-    return fate_of(event_id, deliveries(log, unit_id), plant_models(models), lambda unit: True)
+    return fate_of(event_id, deliveries(log, unit_id, late=late), plant_models(models), lambda unit: True)
 
 
 @dataclass(frozen=True)
@@ -181,9 +186,10 @@ def test_a_fate_is_the_difference_between_the_fold_with_and_without_the_event(ca
 def test_every_record_of_a_case_has_its_verdict_and_its_visits(case: Case) -> None:
     whole, verdicts = run(case.models, case.log)
     by_offset = dict(zip((n for n, r in enumerate(case.log) if "model" not in r), verdicts, strict=True))
+    late = {offset for offset, verdict in by_offset.items() if verdict[1] == "too_late"}
     opened = {(row["unit_id"], row["visit_id"]) for row in visit_rows(whole)}
     for unit_id, event_id in {(clean(r["unit_id"]), r["event_id"]) for r in case.log if "model" not in r}:
-        found = fate(case.log, case.models, event_id, unit_id)
+        found = fate(case.log, case.models, event_id, unit_id, late)
         for told in found.records:
             kind, reason = by_offset[told.delivery.at[1]]
             assert (told.refusal and str(told.refusal.reason)) == reason, event_id

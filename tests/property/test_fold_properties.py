@@ -63,7 +63,8 @@ def test_beyond_the_bounds_the_kept_history_decides(scenario: Scenario) -> None:
 @given(within_bounds(), st.randoms(use_true_random=False))
 def test_any_order_and_multiplicity_gives_the_same_visits(scenario: Scenario, rnd: Random) -> None:
     model = scenario.models[max(scenario.models)]
-    wide = {1: model | {"tracking": model["tracking"] | {"history_events": 1000, "history_horizon": "3650d"}}}
+    everything = {"history_events": 1000, "history_horizon": "3650d", "unit_retention": "3650d"}
+    wide = {1: model | {"tracking": model["tracking"] | everything}}
     log = [{"model": 1}, *(record for record in scenario.log if "model" not in record)]
     verdicts = fold(wide, log).verdicts
     events = [log[v.index] for v in verdicts if v.verdict == "accepted"]

@@ -17,7 +17,8 @@ class UnitLog:
     """What is remembered of one unit: the head, the kept events in log order, the edge.
 
     `within_bounds` turns False when the log does something after which the result may differ from that of the
-    whole set: this is told to whoever compares, the fold never reads it, nor the three fields after it.
+    whole set: this is told to whoever compares, the fold never reads it, nor the fields after `accepted`.
+    `first_time` spares work: no unit ends before its first event.
     """
 
     plants: Mapping[int, Plant]
@@ -27,6 +28,7 @@ class UnitLog:
     head_has_event: bool = False
     kept: list[Event] = field(default_factory=list)
     edge: int | None = None
+    first_time: int | None = None
     lowest_version: int | None = None
     accepted: int = 0
     within_bounds: bool = True
@@ -34,8 +36,10 @@ class UnitLog:
     absorbed_voids: set[str] = field(default_factory=set)
     products_at_absorption: set[str | None] = field(default_factory=set)
 
-    def take(self, event: Event) -> str:
-        """Accept the event or say `duplicate`; raises Refused."""
+    def take(self, event: Event, forgotten_before: int | None = None) -> str:
+        """Accept the event or say `duplicate`; raises Refused. Units that ended before that instant are stubs."""
+        if self.bounded and forgotten_before is not None:
+            self._shrink(forgotten_before)
         if self.edge is not None and event.time <= self.edge:
             self.within_bounds &= event.event_id in self.absorbed
             raise Refused("too_late")
@@ -51,6 +55,7 @@ class UnitLog:
         self.within_bounds &= event.event_id not in self.absorbed | self.absorbed_voids
         self.within_bounds &= event.voids not in self.absorbed
         self.kept.append(event)
+        self.first_time = event.time if self.first_time is None else min(self.first_time, event.time)
         self.accepted += 1
         if self.lowest_version is None:
             self.lowest_version = event.version
@@ -58,6 +63,22 @@ class UnitLog:
             self._absorb(self.plants[event.version])
         self.within_bounds &= self.products_at_absorption <= {self.product()}
         return ACCEPTED
+
+    def _shrink(self, forgotten_before: int) -> None:
+        """To a stub, where the unit ended so long ago: as it is, with nothing kept that could change it."""
+        if not self.kept or self.first_time is None or self.first_time >= forgotten_before:
+            return
+        unit = self.present()
+        if unit.ended is None or unit.ended >= forgotten_before:
+            return
+        self.products_at_absorption.add(self.product())
+        self.head_product, self.head_has_event = self.product(), self.has_event()
+        self._forget(self.kept)
+        self.head, self.edge, self.kept = unit, max(event.time for event in self.kept), []
+
+    def _forget(self, leaving: list[Event]) -> None:
+        self.absorbed |= {event.event_id for event in leaving}
+        self.absorbed_voids |= {event.voids for event in leaving if event.voids is not None}
 
     def _absorb(self, plant: Plant) -> None:
         while True:
@@ -80,8 +101,7 @@ class UnitLog:
             self.head_product = product_named(live)
         fold_onto(self.head, live, rules_for(self.plants, self.lowest_version, product))
         self.head_has_event = self.head_has_event or bool(live)
-        self.absorbed |= {event.event_id for event in leaving}
-        self.absorbed_voids |= {event.voids for event in leaving if event.voids is not None}
+        self._forget(leaving)
         self.kept = staying
         self.edge = oldest
 

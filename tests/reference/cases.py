@@ -7,5 +7,6 @@ from .cases_identity import IDENTITY
 from .cases_instants import INSTANTS
 from .cases_moves import MOVES
 from .cases_multiple import MULTIPLE
+from .cases_retention import RETENTION
 
-CASES: list[Case] = [*MOVES, *INSTANTS, *AMOUNTS, *IDENTITY, *MULTIPLE, *HISTORY]
+CASES: list[Case] = [*MOVES, *INSTANTS, *AMOUNTS, *IDENTITY, *MULTIPLE, *HISTORY, *RETENTION]

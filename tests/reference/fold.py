@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .bounded import ACCEPTED, UnitLog, phase_shown
-from .event import Refused, admit
+from .event import Event, Refused, admit
 from .ledger import Ledger, check, operation_counts
 from .plant import Plant
 from .unit import Unit, Visit
@@ -23,6 +23,21 @@ class Verdict:
     event_id: object
     verdict: str
     reason: str | None = None
+
+
+@dataclass
+class Memory:
+    """The units of a log, and its own time: units that ended before `forgotten_before` are stubs."""
+
+    units: dict[str, UnitLog] = field(default_factory=dict)
+    newest: int | None = None
+    forgotten_before: int | None = None
+
+    def accepted(self, event: Event, plant: Plant) -> None:
+        """The newest event time of those accepted, less the retention in force at the event just accepted."""
+        self.newest = event.time if self.newest is None else max(self.newest, event.time)
+        reach = self.newest - plant.unit_retention
+        self.forgotten_before = reach if self.forgotten_before is None else max(self.forgotten_before, reach)
 
 
 @dataclass
@@ -51,29 +66,31 @@ def fold(
     """
     plants = {version: Plant(model) for version, model in models.items()}
     result = Result()
-    units: dict[str, UnitLog] = {}
-    version = 0
+    memory, version = Memory(), 0
     for index, record in enumerate(log):
         if "model" in record:
             version = max(version, int(record["model"]))
             continue
-        verdict, reason = _take(dict(record), plants, version, units, bounded)
+        verdict, reason = _take(dict(record), plants, version, memory, bounded)
         unit_id = record.get("unit_id")
         result.verdicts.append(Verdict(index, unit_id, record.get("event_id"), verdict, reason))
         if trace and verdict == ACCEPTED:
-            unit_log = units[str(unit_id)]
+            unit_log = memory.units[str(unit_id)]
             result.snapshots.append((index, str(unit_id), visit_rows(str(unit_id), unit_log.present())))
-    _write_rows(result, units, plants.get(version))
+    _write_rows(result, memory.units, plants.get(version))
     return result
 
 
 def _take(
-    record: Row, plants: Mapping[int, Plant], version: int, units: dict[str, UnitLog], bounded: bool
+    record: Row, plants: Mapping[int, Plant], version: int, memory: Memory, bounded: bool
 ) -> tuple[str, str | None]:
     try:
         event = admit(record, plants.get(version), version)
-        unit_log = units.setdefault(event.unit_id, UnitLog(plants, bounded))
-        return unit_log.take(event), None
+        unit_log = memory.units.setdefault(event.unit_id, UnitLog(plants, bounded))
+        verdict = unit_log.take(event, memory.forgotten_before)
+        if verdict == ACCEPTED:
+            memory.accepted(event, plants[event.version])
+        return verdict, None
     except Refused as refused:
         return "refused", str(refused)
 

@@ -48,7 +48,8 @@ def _scenarios(draw: st.DrawFn, most_units: int, most_events: int, within: bool)
     history_events = draw(st.sampled_from((6, 9, 32) if within else (1, 2, 4, 8)))
     displacement = draw(st.integers(0, history_events // 3)) if within else most_events
     horizon = draw(st.sampled_from(("24h", f"{(displacement + 1) * LONGEST_GAP // MINUTE}m" if within else "9m")))
-    bounds = {"history_events": history_events, "history_horizon": horizon}
+    retention = draw(st.sampled_from(("30d", "2h", "10m", "1m")))
+    bounds = {"history_events": history_events, "history_horizon": horizon, "unit_retention": retention}
     models = {version: _model(rnd, version, bounds) for version in range(1, draw(st.integers(1, 3)) + 1)}
     logs = []
     for number in range(draw(st.integers(1, most_units))):
@@ -76,7 +77,7 @@ def _model(rnd: Random, version: int, bounds: Row) -> Row:
 
 def _unit_log(rnd: Random, unit_id: str, count: int, displacement: int, product_until: int) -> list[Row]:
     """The unit's events in an order of arrival in which none is overtaken by more than `displacement` others."""
-    now = ZERO
+    now = ZERO + rnd.choice((0, 0, 120 * MINUTE))
     arrivals: list[tuple[int, int, Row]] = []
     walk = _walk(rnd)
     for number in range(count):
@@ -98,8 +99,10 @@ def _unit_log(rnd: Random, unit_id: str, count: int, displacement: int, product_
 def _walk(rnd: Random) -> list[tuple[str, str]]:
     """What an orderly unit would do, here and there forgetting to scan; the next step is the last of the list."""
     steps = []
-    for operation_id in rnd.sample(OPERATIONS.split(), k=4):
+    for operation_id in rnd.sample(OPERATIONS.split(), k=rnd.choice((1, 2, 4))):
         steps += [(action, operation_id) for action in ACTIONS[:4] if rnd.random() < 0.7]
+    if rnd.random() < 0.5:
+        steps.append(("complete", operation_id))
     return steps[::-1]
 
 

@@ -43,6 +43,7 @@ class Plant:
         self.max_clock_ahead: int = duration_us(tracking.get("max_clock_ahead", "5m"))
         self.history_events: int = int(tracking.get("history_events", 32))
         self.history_horizon: int = duration_us(tracking.get("history_horizon", "24h"))
+        self.unit_retention: int = duration_us(tracking.get("unit_retention", "30d"))
         self.operations: list[str] = []
         self.read_points: dict[str, ReadPoint] = {}
         for area in model.get("areas") or []:

@@ -35,6 +35,13 @@ def is_late(result: Result, scenario: Scenario) -> bool:
     return bool(absorbed & late)
 
 
+def forgets(result: Result, scenario: Scenario) -> bool:
+    """Whether a unit shrank to a stub."""
+    models = {v: m | {"tracking": m["tracking"] | {"unit_retention": "30d"}} for v, m in scenario.models.items()}
+    remembered = fold(models, scenario.log, bounded=True)
+    return [unit["edge"] for unit in result.units] != [unit["edge"] for unit in remembered.units]
+
+
 def accepted(scenario: Scenario) -> list[dict[str, Any]]:
     """The accepted events, each as the version of its first delivery read it."""
     verdicts = fold(scenario.models, scenario.log).verdicts
@@ -90,7 +97,7 @@ def test_the_trace_is_the_fold_of_every_beginning_of_the_log(scenario: Scenario)
 def test_the_generated_logs_hold_every_trouble() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(QUIET, max_examples=120, derandomize=True, phases=[Phase.generate])
+    @settings(QUIET, max_examples=200, derandomize=True, phases=[Phase.generate])
     @given(within_bounds(), beyond_bounds())
     def look(within: Scenario, beyond: Scenario) -> None:
         for name, scenario in (("within", within), ("beyond", beyond)):
@@ -102,6 +109,7 @@ def test_the_generated_logs_hold_every_trouble() -> None:
             seen[f"{name}: several places"] += any("|" in unit["phase"] for unit in result.units)
             seen[f"{name}: other than the whole set"] += rows(result) != rows(fold(scenario.models, scenario.log))
             seen[f"{name}: absorbed and late"] += is_late(result, scenario)
+            seen[f"{name}: forgets"] += forgets(result, scenario)
             assert set(files(result)) == {"visits.csv", "operations.csv", "units.csv"}
 
     look()
@@ -111,3 +119,5 @@ def test_the_generated_logs_hold_every_trouble() -> None:
     assert seen["beyond: other than the whole set"] > 5
     assert seen["within: other than the whole set"] == 0
     assert seen["within: absorbed and late"] > 5
+    assert seen["within: forgets"] > 0
+    assert seen["beyond: forgets"] > 5

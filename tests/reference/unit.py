@@ -75,6 +75,7 @@ class Unit:
     strays: int = 0
     previous_position: int = -1
     last_operation_departed: bool = False  # by a depart event, since the unit was (re)opened
+    ended: int | None = None  # when it was completed or scrapped; None of a unit that is neither
     entered: int = 0
     times_completed: int = 0
     times_scrapped: int = 0
@@ -143,7 +144,7 @@ class Unit:
         if self.status in (UNSEEN, COMPLETED, SCRAPPED):
             self.entered += 1
             self.last_operation_departed = False
-        self.status = IN_PROCESS
+        self.status, self.ended = IN_PROCESS, None
         self.visits.append(visit)
         return visit
 
@@ -198,7 +199,7 @@ class Unit:
         completes = self.last_operation_departed and self.open_visits() == [visit]
         self._close(visit, event.time, "completed" if is_last and completes else "moved", rules)
         if completes:
-            self._end(COMPLETED)
+            self._end(COMPLETED, event.time)
         elif not self.open_visits():
             self.status = IN_TRANSIT
 
@@ -230,7 +231,7 @@ class Unit:
             if flag is not None:
                 visit.flags.add(flag)
             self._close(visit, event.time, status, rules)
-        self._end(status)
+        self._end(status, event.time)
 
     def _adjust(self, event: Event, rules: Rules) -> None:
         assert event.quantity_delta is not None
@@ -245,8 +246,8 @@ class Unit:
         visit.quantity = self.quantity
         visit.product_id = rules.product_id
 
-    def _end(self, status: str) -> None:
-        self.status = status
+    def _end(self, status: str, now: int) -> None:
+        self.status, self.ended = status, now
         if status == COMPLETED:
             self.times_completed += 1
         else:

@@ -21,6 +21,12 @@ WHERE generation = $1 AND partition = $2 AND key IS DISTINCT FROM '\x006d61726b6
 ORDER BY "offset"
 LIMIT $5
 
+-- name: too_late
+-- First coordinates of records with these event ids of a unit that were refused as too late.
+SELECT partition, "offset"
+FROM rejects
+WHERE generation = $1 AND unit_id = $2 AND event_id = ANY ($3::text[]) AND reason = 'too_late' AND origin = 'kafka'
+
 -- name: partitions
 SELECT max(partition) + 1 FROM sink_positions WHERE generation = $1 AND topic = $2
 

@@ -1,0 +1,90 @@
+"""Units that left long ago are given back to memory little by little, and nobody can tell but by the bytes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.adapters import track_wire
+from services.topology import MARKER_KEY
+from services.track.handler import MOST_SHRUNK, UNIT, Effects, Lane
+from tests.product import plant_models
+from tests.property.test_lane_simulation import Durable, Record, lane_from
+from tests.reference.case import Row, events, plant
+
+MODELS = plant_models({1: plant(unit_retention="60m")})
+FINISHED = 2 * MOST_SHRUNK + 50
+
+
+class Stream:
+    """One partition, its records one after another."""
+
+    def __init__(self) -> None:
+        self.durable = Durable()
+        self.lane = lane_from(self.durable, MODELS, 6_000_000)
+        self.take([{"model": 1}])
+
+    def take(self, entries: list[Row]) -> Effects:
+        """One frame; what it brought about is durable."""
+        records = [_record(self.lane.offset + 1 + at, entry) for at, entry in enumerate(entries)]
+        effects, _ = self.lane.fold(records, 0, records[-1].offset)
+        self.durable.send(effects)
+        self.durable.write(effects)
+        return effects
+
+    def again(self) -> None:
+        """Another owner, with nothing but what is durable."""
+        self.lane = lane_from(self.durable, MODELS, 6_000_000)
+
+
+def _record(offset: int, entry: Row) -> Record:
+    key = MARKER_KEY if "model" in entry else entry["unit_id"].encode()
+    return Record(offset, 4_000_000_000_000, key, json.dumps(entry).encode(), ())
+
+
+def history(lane: Lane, unit: str) -> Any:
+    return track_wire.decode_unit(lane.table[UNIT + unit.encode()])
+
+
+def shrunk(effects: Effects) -> int:
+    """How many units were written without having had an event."""
+    units = [key for key, _ in effects.changelog if key.startswith(UNIT)]
+    return len(units) - effects.accepted
+
+
+@pytest.fixture
+def stream() -> Stream:
+    """Units that are complete, all of the first hour."""
+    stream = Stream()
+    for unit in range(FINISHED):
+        stream.take(events(f"0 arrive A u=U{unit} \n 1 start A u=U{unit} \n 2 complete u=U{unit} id=c{unit}"))
+    return stream
+
+
+@pytest.mark.parametrize("new_owner", [False, True])
+def test_so_many_at_a_time_and_each_once(stream: Stream, new_owner: bool) -> None:
+    assert shrunk(stream.take(events("100 arrive A u=V id=v0"))) == 0
+    found = []
+    for minute in range(200, 205):
+        if new_owner:
+            stream.again()
+        found.append(shrunk(stream.take(events(f"{minute} arrive A u=V id=v{minute}"))))
+    assert found == [MOST_SHRUNK, MOST_SHRUNK, 50, 0, 0]
+
+
+def test_a_unit_that_came_back_keeps_its_events(stream: Stream) -> None:
+    stream.take(events("50 arrive B u=U0 id=back"))
+    for minute in range(200, 204):
+        stream.take(events(f"{minute} arrive A u=V id=v{minute}"))
+    assert history(stream.lane, "U0").count == 4
+    assert history(stream.lane, "U1").count == 0
+
+
+def test_the_bytes_of_a_stub_hold_what_the_unit_is_once(stream: Stream) -> None:
+    before = len(stream.lane.table[UNIT + b"U1"])
+    was = history(stream.lane, "U1").now
+    for minute in range(200, 204):
+        stream.take(events(f"{minute} arrive A u=V id=v{minute}"))
+    assert len(stream.lane.table[UNIT + b"U1"]) < before
+    stub = history(stream.lane, "U1")
+    assert (stub.now, stub.head, stub.kept) == (was, was, b"")
