@@ -150,6 +150,13 @@ class Ledger:
                     for ledger in self.operations.values():
                         ledger.rings[width].advance(newest)
 
+    def stand_at_newest(self) -> None:
+        """Move all rings to the newest event time, also those of operations whose slots have all been dropped."""
+        if self.newest is not None:
+            for ledger in self.operations.values():
+                for ring in ledger.rings.values():
+                    ring.advance(self.newest)
+
     def backfill(self, operation: str) -> None:
         """Note an accepted event that came in `BACKFILLED_AFTER_US` after it happened."""
         self.operation(operation).backfilled += 1

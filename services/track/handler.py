@@ -114,9 +114,8 @@ class Lane:
                 slots.setdefault((key.decode().split("|", 2)[2], slot.width_us), []).append(slot)
         for (operation, width), found in slots.items():
             ring = SlotRing(next(shape for shape in SHAPES if shape.width_us == width), [s for s in found if s.n])
-            if ledger.newest is not None:
-                ring.advance(ledger.newest)
             ledger.operation(operation).rings[width] = ring
+        ledger.stand_at_newest()
         ledger.changed_operations.update(ledger.operations)
         ledger.check()
         ledger.changed_operations.clear()

@@ -1,45 +1,15 @@
 """Units that left long ago are given back to memory little by little, and nobody can tell but by the bytes."""
 
-import json
 from typing import Any
 
 import pytest
 
 from services.adapters import track_wire
-from services.topology import MARKER_KEY
 from services.track.handler import MOST_SHRUNK, UNIT, Effects, Lane
-from tests.product import plant_models
-from tests.property.test_lane_simulation import Durable, Record, lane_from
-from tests.reference.case import Row, events, plant
+from tests.reference.case import events, plant
+from tests.track_stream import Stream
 
-MODELS = plant_models({1: plant(unit_retention="60m")})
 FINISHED = 2 * MOST_SHRUNK + 50
-
-
-class Stream:
-    """One partition, its records one after another."""
-
-    def __init__(self) -> None:
-        self.durable = Durable()
-        self.lane = lane_from(self.durable, MODELS, 6_000_000)
-        self.take([{"model": 1}])
-
-    def take(self, entries: list[Row]) -> Effects:
-        """One frame; what it brought about is durable."""
-        records = [_record(self.lane.offset + 1 + at, entry) for at, entry in enumerate(entries)]
-        effects, _ = self.lane.fold(records, 0, records[-1].offset)
-        self.durable.send(effects)
-        self.durable.write(effects)
-        return effects
-
-    def again(self) -> None:
-        """Another owner, with nothing but what is durable."""
-        self.lane = lane_from(self.durable, MODELS, 6_000_000)
-
-
-def _record(offset: int, entry: Row) -> Record:
-    key = MARKER_KEY if "model" in entry else entry["unit_id"].encode()
-    return Record(offset, 4_000_000_000_000, key, json.dumps(entry).encode(), ())
 
 
 def history(lane: Lane, unit: str) -> Any:
@@ -55,7 +25,7 @@ def shrunk(effects: Effects) -> int:
 @pytest.fixture
 def stream() -> Stream:
     """Units that are complete, all of the first hour."""
-    stream = Stream()
+    stream = Stream(plant(unit_retention="60m"))
     for unit in range(FINISHED):
         stream.take(events(f"0 arrive A u=U{unit} \n 1 start A u=U{unit} \n 2 complete u=U{unit} id=c{unit}"))
     return stream

@@ -63,7 +63,9 @@ class Durable:
 
     def write(self, effects: Effects) -> None:
         assert effects.follows == self.offset, "a state batch must follow the last one"
-        self.table.update(effects.changelog)
+        for key, value in effects.changelog:
+            self.table.pop(key, None)  # compaction leaves each key where it was written last
+            self.table[key] = value
         self.offset = effects.offset
 
 
