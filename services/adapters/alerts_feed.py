@@ -12,12 +12,11 @@ import msgspec
 
 from services.adapters.kafka_follow import Followed
 from services.adapters.kafka_whole_log import LogRecord
-from services.topology import ALERTS
+from services.topology import ALERTS, EPOCH_KEY
 
 log = logging.getLogger(__name__)
 
 INTERNAL = b"\x00"
-EPOCH_KEY = b"\x00epoch"
 
 
 class AlertUnit(msgspec.Struct, gc=False):

@@ -1,20 +1,24 @@
-"""The board's files over HTTP: read once from the package, words from the glossary and the board's own phrases."""
+"""The pages over HTTP: files read once from the package, words from the glossary and the pages' own phrases."""
 
 import hashlib
 import json
 import mimetypes
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
 
 from schemas.glossary import glossary
 from services.adapters.problems import NOT_FOUND, Problem
 
-GROUPS = ("terms", "phases", "statuses", "outcomes", "flags")
-"""Groups of the glossary the board speaks with."""
+BOARD, ANDON = "board", "andon"
+WORDS = "words.json"
+_PACKAGE = resources.files("services.show")
+GROUPS = (
+    "terms", "phases", "statuses", "outcomes", "flags",
+    "alert_priorities", "alert_measures", "alert_changes", "alert_ends", "alert_actions",
+)  # fmt: skip
+"""Groups of the glossary the pages speak with."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -36,48 +40,49 @@ class Page:
     etag: str
 
 
-def pages() -> dict[str, Page]:
-    """Every file of the board by name; `words.json` holds all words in both languages."""
+def pages(folder: str) -> dict[str, Page]:
+    """Every file of a folder by name; the board's `words.json` holds all words of every page in both languages."""
     found: dict[str, Page] = {}
-    for file in (resources.files("services.show") / "board").iterdir():
-        if file.is_file() and not file.name.startswith("."):
-            found[file.name] = _page(file.name, _content(file))
+    for file in _PACKAGE.joinpath(folder).iterdir():
+        if file.is_file() and not file.name.startswith(".") and (folder, file.name) != (ANDON, WORDS):
+            found[file.name] = _page(file.name, _words() if file.name == WORDS else file.read_bytes())
     return found
 
 
-def pages_router(files: Mapping[str, Page] | None = None) -> APIRouter:
-    """`/` and `/board/…`."""
-    known = pages() if files is None else files
+def pages_router() -> APIRouter:
+    """`/` and `/board/…`, `/andon` and `/andon/…`."""
     router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    async def index(request: Request) -> Response:
-        return _send(known["index.html"], request)
-
-    @router.get("/board/{name}")
-    async def file(name: str, request: Request) -> Response:
-        if name not in known:
-            raise Problem(NOT_FOUND, "the board has no such file", "看板没有此文件")
-        return _send(known[name], request)
-
+    _add(router, "/", BOARD)
+    _add(router, "/andon", ANDON)
     return router
 
 
-def _content(file: Traversable) -> bytes:
-    return _words(file.read_bytes()) if file.name == "words.json" else file.read_bytes()
+def _add(router: APIRouter, address: str, folder: str) -> None:
+    known = pages(folder)
+
+    @router.get(address)
+    async def index(request: Request) -> Response:
+        return _send(known["index.html"], request)
+
+    @router.get(f"/{folder}/{{name}}")
+    async def file(name: str, request: Request) -> Response:
+        if name not in known:
+            raise Problem(NOT_FOUND, "there is no such file", "没有此文件")
+        return _send(known[name], request)
 
 
-def _words(own: bytes) -> bytes:
-    """{language: {word: text}}: the glossary's as `group.word`, then the board's own phrases."""
-    phrases: dict[str, dict[str, str]] = json.loads(own)
+def _words() -> bytes:
+    """{language: {word: text}}: the glossary's as `group.word`, then the phrases of the pages."""
     words: dict[str, dict[str, str]] = {"en": {}, "zh": {}}
     for group in GROUPS:
         for name, entry in glossary()[group].items():
             for language, text in (("en", entry.en), ("zh", entry.zh)):
                 words[language][f"{group}.{name}"] = text
-    for name, texts in phrases.items():
-        for language, text in texts.items():
-            words[language][name] = text
+    for folder in (BOARD, ANDON):
+        phrases: dict[str, dict[str, str]] = json.loads(_PACKAGE.joinpath(folder, WORDS).read_bytes())
+        for name, texts in phrases.items():
+            for language, text in texts.items():
+                words[language][name] = text
     return json.dumps(words, ensure_ascii=False).encode()
 
 

@@ -107,6 +107,15 @@ class Page:
             "Network.emulateNetworkConditions", offline=cut, latency=0, downloadThroughput=-1, uploadThroughput=-1
         )
 
+    async def tap(self, selector: str) -> None:
+        """Touch the middle of an element, as a thumb does; it has to be on the screen."""
+        box = await self.ask(
+            f"(({selector}).scrollIntoView({{block: 'center'}}), ({selector}).getBoundingClientRect().toJSON())"
+        )
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        await self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        await self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     async def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
         found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -127,15 +136,15 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def browser(profile: Path) -> AsyncIterator[Page]:
-    """A browser with a page, ended afterwards."""
+async def browser(profile: Path, *switches: str) -> AsyncIterator[Page]:
+    """A browser with a page, ended afterwards; `switches` of its command line."""
     path = executable()
     assert path is not None
     (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", AS_3_AND_4, str(theirs_in), str(theirs_out), path, "--headless", "--no-sandbox",
         "--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run", "--disable-gpu",
-        "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en-US",
+        "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en-US", *switches,
         pass_fds=(theirs_in, theirs_out), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip

@@ -32,7 +32,7 @@ CONTRAST = """(() => {
   const ground = (element) => {
     for (let at = element; at; at = at.parentElement) {
       const colour = getComputedStyle(at).backgroundColor;
-      if (!/, 0\\)$|transparent/.test(colour)) return colour;
+      if (!/^rgba.*, 0\\)$|transparent/.test(colour)) return colour;
     }
   };
   return Math.min(...[...document.querySelectorAll('body *')]

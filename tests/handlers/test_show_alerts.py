@@ -9,12 +9,13 @@ import pytest
 from schemas.alerts import Alert as Contract
 from schemas.message import validated
 from schemas.plant_alerting import Priority
-from services.adapters.alerts_feed import EPOCH_KEY, deliver
+from services.adapters.alerts_feed import deliver
 from services.adapters.kafka_whole_log import LogRecord
 from services.core.equipment import PlantModel
 from services.show.alerts import ALL, OPEN, PRIORITIES, Alerts, Asked
 from services.show.handler import Board
 from services.show.screens import Phone, Wall
+from services.topology import EPOCH_KEY
 from tests.alerts import EPOCH, acknowledged, alert
 from tests.show_floor import MINUTE, PARTITIONS, SECOND, T0, document, give, model, operation, plant
 

@@ -7,13 +7,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from schemas.plant_alerting import Measure
 from services.show.app import ShowDeps, create_app
-from services.show.pages import pages
+from services.show.pages import ANDON, BOARD, pages
 from services.show.routes import _opened, _sealed
 from tests.show_floor import T0, MemoryFeed, SetClock, deps, give, model, operation, plant
 
 MARKUP = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
-FILES = Path(__file__).parents[2] / "services" / "show" / "board"
+SHOW = Path(__file__).parents[2] / "services" / "show"
+FOLDERS = (BOARD, ANDON)
+SCRIPTS = [script for folder in FOLDERS for script in (SHOW / folder).glob("*.js")]
 
 
 def asking(shown: ShowDeps, **headers: str) -> httpx.AsyncClient:
@@ -100,13 +103,15 @@ async def test_health_and_metrics_are_there() -> None:
         assert (await client.get("/metrics")).headers["content-type"].startswith("text/plain")
 
 
-async def test_the_board_comes_with_its_files_and_a_policy() -> None:
+@pytest.mark.parametrize("address", ["/", "/andon", "/andon?t=x"])
+async def test_a_page_comes_with_its_files_and_a_policy(address: str) -> None:
     async with asking(deps()) as client:
-        index = await client.get("/")
-        for address in re.findall(r'(?:href|src)="(/[^"]+)"', index.text):
-            assert (await client.get(address)).status_code == 200
+        index = await client.get(address)
+        for named in re.findall(r'(?:href|src)="(/(?:board|andon)/[^"]+)"', index.text):
+            assert (await client.get(named)).status_code == 200, named
     assert "script-src 'self'" in index.headers["content-security-policy"]
     assert index.headers["x-content-type-options"] == "nosniff"
+    assert index.headers["referrer-policy"] == "no-referrer"
 
 
 async def test_a_file_that_the_browser_has_is_not_sent_again() -> None:
@@ -116,32 +121,61 @@ async def test_a_file_that_the_browser_has_is_not_sent_again() -> None:
     assert (first.status_code, second.status_code, second.content) == (200, 304, b"")
 
 
-def test_scripts_are_imported_from_the_board_only_and_are_all_there() -> None:
-    known = {f"/board/{name}" for name in pages()}
-    for script in FILES.glob("*.js"):
-        assert set(re.findall(r'from "([^"]+)"', script.read_text(encoding="utf-8"))) <= known
+def imported(folder: str) -> set[str]:
+    """Everything that the scripts of a folder import."""
+    scripts = (SHOW / folder).glob("*.js")
+    return {name for script in scripts for name in re.findall(r'from "([^"]+)"', script.read_text(encoding="utf-8"))}
+
+
+def test_scripts_import_what_is_there_and_the_board_only_its_own() -> None:
+    known = {folder: {f"/{folder}/{name}" for name in pages(folder)} for folder in FOLDERS}
+    assert imported(BOARD) <= known[BOARD]
+    assert imported(ANDON) <= known[BOARD] | known[ANDON]
+
+
+def test_a_phone_is_told_at_once_of_every_script_it_will_need() -> None:
+    index = (SHOW / ANDON / "index.html").read_text(encoding="utf-8")
+    assert imported(ANDON) <= set(re.findall(r'rel="modulepreload" href="([^"]+)"', index))
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
-    for file in FILES.iterdir():
-        addresses = re.findall(r"https?://[^\s\"']+", file.read_text(encoding="utf-8"))
-        assert [address for address in addresses if address != "http://www.w3.org/2000/svg"] == []
+    for folder in FOLDERS:
+        for file in (SHOW / folder).iterdir():
+            addresses = re.findall(r"https?://[^\s\"']+", file.read_text(encoding="utf-8"))
+            assert [address for address in addresses if address != "http://www.w3.org/2000/svg"] == []
 
 
 def test_data_never_becomes_markup() -> None:
-    for script in FILES.glob("*.js"):
-        text = script.read_text(encoding="utf-8")
-        assert not re.search(MARKUP, text), script
+    for script in SCRIPTS:
+        assert not re.search(MARKUP, script.read_text(encoding="utf-8")), script
 
 
-def test_every_word_the_scripts_say_is_there_in_both_languages() -> None:
-    words = json.loads(pages()["words.json"].content)
+def test_phones_come_over_plain_http() -> None:
+    only_secure = r"randomUUID|crypto\.subtle|serviceWorker|navigator\.(?:clipboard|locks)|Notification\b"
+    for script in (SHOW / ANDON).glob("*.js"):
+        assert not re.search(rf"(?<!// ){only_secure}\(", script.read_text(encoding="utf-8")), script
+
+
+def test_every_word_the_pages_say_is_there_in_both_languages() -> None:
+    words = json.loads(pages(BOARD)["words.json"].content)
     assert words["en"].keys() == words["zh"].keys()
-    said = set(re.findall(r'word\("([\w.]+)"', "".join(f.read_text(encoding="utf-8") for f in FILES.glob("*.js"))))
-    said |= set(re.findall(r'data-word="(\w+)"', (FILES / "index.html").read_text(encoding="utf-8")))
+    said = set(re.findall(r'word\("([\w.]+)"', "".join(f.read_text(encoding="utf-8") for f in SCRIPTS)))
+    for folder in FOLDERS:
+        said |= set(re.findall(r'data-word="(\w+)"', (SHOW / folder / "index.html").read_text(encoding="utf-8")))
     assert said <= words["en"].keys()
 
 
+def test_every_measure_says_what_to_do() -> None:
+    words = json.loads(pages(BOARD)["words.json"].content)
+    assert {f"do_{measure.value}" for measure in Measure} <= words["en"].keys()
+
+
+def phrases() -> list[dict[str, str]]:
+    """The pages' own phrases."""
+    files = [SHOW / folder / "words.json" for folder in FOLDERS]
+    return [phrase for file in files for phrase in json.loads(file.read_text(encoding="utf-8")).values()]
+
+
 def test_both_languages_of_a_phrase_have_the_same_places() -> None:
-    for phrase in json.loads((FILES / "words.json").read_text(encoding="utf-8")).values():
+    for phrase in phrases():
         assert set(re.findall(r"{\w+}", phrase["en"])) == set(re.findall(r"{\w+}", phrase["zh"]))

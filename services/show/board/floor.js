@@ -1,9 +1,13 @@
 // What is known of the floor, and how old it is. Ages go by the server's clock, never by this computer's.
 
+import { OpenAlerts } from "/board/alerts.js";
+import { ServerClock } from "/board/server_clock.js";
+
 export class Floor {
   constructor() {
-    this.offset = -Infinity;
+    this.clock = new ServerClock();
     this.operations = new Map();
+    this.alerts = new OpenAlerts();
     this.confirmed = [];
     this.trueUntil = null;
     this.staleAfter = 15e6;
@@ -11,14 +15,9 @@ export class Floor {
     this.whole = null;
   }
 
-  // The server's clock now, µs. A message that took long makes it look slow, so the quickest one counts.
+  // The server's clock now, µs.
   now() {
-    return performance.now() * 1000 + this.offset;
-  }
-
-  #hear(nowUs) {
-    const offset = nowUs - performance.now() * 1000;
-    if (offset > this.offset || this.offset - offset > 2e6) this.offset = offset;
+    return this.clock.now();
   }
 
   snapshot(message) {
@@ -26,6 +25,7 @@ export class Floor {
     this.whole = message;
     this.staleAfter = message.stale_after_us;
     this.plant = message.plant;
+    this.alerts.snapshot(message.alerts);
     this.operations = new Map(message.operations.map((operation) => [operation.operation_id, operation]));
   }
 
@@ -33,6 +33,7 @@ export class Floor {
   changed(message) {
     this.heartbeat(message);
     if (message.plant) this.plant = message.plant;
+    this.alerts.changed(message.alerts);
     const changed = [];
     for (const { operation_id: id, state } of message.operations) {
       const operation = this.operations.get(id);
@@ -44,7 +45,7 @@ export class Floor {
   }
 
   heartbeat(message) {
-    this.#hear(message.now_us);
+    this.clock.hear(message.now_us);
     this.confirmed = message.confirmed_us;
     this.trueUntil = message.true_until_us;
   }

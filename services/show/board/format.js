@@ -95,9 +95,21 @@ export function brief(us) {
 // A time of day; of another day with its date.
 export function time(us, nowUs = us) {
   const [then, now] = [new Date(us / 1000), new Date(nowUs / 1000)];
-  const day = format("ymd", { timeZone: zone, dateStyle: "short" });
-  const sameDay = day.format(then) === day.format(now);
+  const sameDay = isSameDay(then, now);
   return format(sameDay ? "clock" : "moment", { timeZone: zone, ...CLOCK, ...(sameDay ? {} : DAY) }).format(then);
+}
+
+// A time of day to the minute; of another day with its date.
+export function hour(us, nowUs = us) {
+  const [then, now] = [new Date(us / 1000), new Date(nowUs / 1000)];
+  const sameDay = isSameDay(then, now);
+  const { hour: h, minute, hourCycle } = CLOCK;
+  return format(sameDay ? "hour" : "day hour", { timeZone: zone, hour: h, minute, hourCycle, ...(sameDay ? {} : DAY) }).format(then);
+}
+
+function isSameDay(then, now) {
+  const day = format("ymd", { timeZone: zone, dateStyle: "short" });
+  return day.format(then) === day.format(now);
 }
 
 export function date(us) {

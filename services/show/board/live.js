@@ -6,7 +6,8 @@ const LONGEST_PAUSE_MS = 15_000;
 
 export class Live {
   // `take(kind, message)` for each message; `link(state)` with "live" or "lost" when that changes.
-  constructor(take, link) {
+  constructor(take, link, address = "/v1/live") {
+    this.address = address;
     this.take = take;
     this.link = link;
     this.pause = FIRST_PAUSE_MS;
@@ -19,7 +20,7 @@ export class Live {
   #open() {
     clearTimeout(this.again);
     if (this.source) this.source.close();
-    const source = new EventSource("/v1/live");
+    const source = new EventSource(this.address);
     this.source = source;
     this.heard = performance.now();
     for (const kind of ["snapshot", "changed", "heartbeat"]) {

@@ -1,6 +1,7 @@
 // Puts the board together.
 
 import { asked, kept, setAttribute, setText } from "/board/dom.js";
+import { AlertStrip } from "/board/alerts.js";
 import { Detail } from "/board/detail.js";
 import { Floor } from "/board/floor.js";
 import { FloorView } from "/board/floor_view.js";
@@ -43,6 +44,7 @@ async function begin() {
   const detail = new Detail(floor);
   const view = new FloorView(document.getElementById("floor"), floor, (...what) => detail.open(...what));
   const bar = new PlantBar(floor);
+  const strip = new AlertStrip(document.getElementById("strip"), floor);
   showWords();
 
   const take = {
@@ -50,12 +52,14 @@ async function begin() {
       floor.snapshot(message);
       if (message.site) useTimeZone(message.site.time_zone);
       bar.show();
+      strip.show();
       view.show();
       fit();
     },
     changed(message) {
       view.update(floor.changed(message));
       bar.update();
+      if (message.alerts.length) strip.show();
     },
     heartbeat: (message) => floor.heartbeat(message),
   };
@@ -63,6 +67,7 @@ async function begin() {
 
   setInterval(() => {
     bar.tick();
+    strip.tick();
     if (floor.whole) view.tick();
     keepFit();
   }, 1000);
@@ -71,6 +76,7 @@ async function begin() {
     showWords();
     detail.close();
     bar.show();
+    strip.show();
     if (floor.whole) view.show();
     fit();
   });

@@ -1,5 +1,6 @@
 // One operation: its WIP against its limit, who is there, how fast it goes, who has been there longest.
 
+import { AlertChip } from "/board/alerts.js";
 import { make, setAttribute, setText } from "/board/dom.js";
 import { brief, count, ends, overDwell, quantity, rate, running, short, stopwatch, tail, time } from "/board/format.js";
 import { named, word } from "/board/words.js";
@@ -17,6 +18,7 @@ export class Tile {
     this.floor = floor;
     this.open = open;
     this.parts = {};
+    this.chip = new AlertChip(operation.operation_id, floor);
     this.element = this.#build();
     this.update();
   }
@@ -30,7 +32,7 @@ export class Tile {
         make("h3", { id },
           make("button", { type: "button", class: "name", onclick: () => this.open(this.operation) },
             part("title", "span"))),
-        part("badge", "p")),
+        make("div", { class: "edge" }, this.chip.element, part("badge", "p"))),
       make("div", { class: "counts" },
         make("div", {},
           make("p", {}, make("span", { class: "unseen" }, `${word("terms.wip")} `), part("wip", "span", { class: "wip num" })),
@@ -105,6 +107,7 @@ export class Tile {
     const now = floor.now();
     setAttribute(parts.tile, "data-stale", stale ? "" : null);
     this.#judge(stale, at, now);
+    this.chip.tick();
     if (at === null || stale) setText(parts.age, "");
     else setText(parts.age, now - at < 10e6 ? word("tile_fresh") : word("tile_age", { age: running(now - at) }));
     this.stays.forEach((stay, place) => this.#lasting(stay, operation.state.oldest[place], place, now));
