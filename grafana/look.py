@@ -13,13 +13,15 @@ from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
 
-from grafana.queries import Query, source_of
+from grafana.queries import Query, source_of, sql
 
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#8E8E8E"
 SKY, GREEN, YELLOW, PINK = "#56B4E9", "#009E73", "#F0E442", "#CC79A7"
 WALL_VALUE, WALL_TITLE, WALL_ROW = 96, 40, 44
 """Sizes of letters on walls, px."""
 STALE = "陈旧 stale"
+NONE = "无 none"
+"""What stands for a number that is not there: because it is too old, or because there is none."""
 Size = tuple[int, int]
 """Width in 24ths of the screen, height in rows of 38 px."""
 Panel = stat.Panel | bargauge.Panel | table.Panel | timeseries.Panel
@@ -32,9 +34,9 @@ def steps(*above: tuple[float, str], base: str = BLUE) -> dashboard.ThresholdsCo
     return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(found)
 
 
-def stale_mapping() -> models.SpecialValueMap:
+def word_for_null(word: str) -> models.SpecialValueMap:
     """No number is a word in grey, never an old number."""
-    result = models.ValueMappingResult(text=STALE, color=GREY, index=0)
+    result = models.ValueMappingResult(text=word, color=GREY, index=0)
     options = models.DashboardSpecialValueMapOptions(models.SpecialValueMatch.NULL_AND_NAN, result)
     return models.SpecialValueMap(options)
 
@@ -50,19 +52,39 @@ def by_thresholds() -> dashboard.FieldColor:
 
 
 def number(
-    title: str, meaning: str, query: Query, unit: str, thresholds: dashboard.ThresholdsConfig, size: Size = (4, 5)
+    title: str,
+    meaning: str,
+    query: Query,
+    unit: str,
+    thresholds: dashboard.ThresholdsConfig,
+    size: Size = (4, 5),
+    missing: str = NONE,
 ) -> stat.Panel:
-    """One big number."""
+    """One big number. `missing`: what stands there without one."""
     return (
         _common(stat.Panel(), title, meaning, unit, size, query)
         .color_scheme(by_thresholds())
         .thresholds(thresholds)
-        .mappings([stale_mapping()])
-        .no_value(STALE)
+        .mappings([word_for_null(missing)])
+        .no_value(missing)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .color_mode(common_models.BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(common_models.BigValueGraphMode.NONE)
         .text(common.VizTextDisplayOptions().value_size(WALL_VALUE))
+    )
+
+
+def data_age(size: Size = (4, 5)) -> stat.Panel:
+    """How old the numbers of the database are."""
+    return number(
+        "数据时效 Data age",
+        "最近一次全厂汇总距今；正常时每 10 秒一次，超过 30 秒即为陈旧。"
+        "Since the plant's newest totals, which come every 10 s; above 30 s numbers are stale.",
+        sql("common", "data_age"),
+        "s",
+        steps((15, ORANGE), (30, RED)),
+        size,
+        missing=STALE,
     )
 
 
@@ -73,15 +95,15 @@ def bars(
     unit: str,
     thresholds: dashboard.ThresholdsConfig,
     size: Size,
-    empty: str = STALE,
+    missing: str = NONE,
 ) -> bargauge.Panel:
-    """One bar per row, with the row's first text as its name."""
+    """One bar per row, with the row's text as its name."""
     return (
         _common(bargauge.Panel(), title, meaning, unit, size, query)
         .color_scheme(by_thresholds())
         .thresholds(thresholds)
-        .mappings([stale_mapping()])
-        .no_value(empty)
+        .mappings([word_for_null(missing)])
+        .no_value(NONE)
         .min(0)
         .reduce_options(every_row())
         .orientation(common_models.VizOrientation.HORIZONTAL)
@@ -98,10 +120,12 @@ def curve(
     size: Size = (12, 8),
     colours: Sequence[tuple[str, str]] = (),
     stacked: bool = False,
+    limit: str = "",
 ) -> timeseries.Panel:
-    """Values over time. `colours`: series by name."""
+    """Values over time. `colours`: series by name; `limit`: the series that is a limit, drawn as a dashed line."""
     panel = (
         _common(timeseries.Panel(), title, meaning, unit, size, *targets)
+        .interval("10s")
         .line_width(2)
         .fill_opacity(70 if stacked else 5)
         .show_points(common_models.VisibilityMode.NEVER)
@@ -115,8 +139,20 @@ def curve(
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL))
     for name, colour in colours:
-        panel = panel.override_by_name(name, [Property("color", {"mode": "fixed", "fixedColor": colour})])
-    return panel
+        panel = panel.override_by_name(name, [_fixed(colour)])
+    return panel.override_by_name(limit, _LIMIT_LINE) if limit else panel
+
+
+def _fixed(colour: str) -> Property:
+    return Property("color", {"mode": "fixed", "fixedColor": colour})
+
+
+_LIMIT_LINE = [
+    _fixed(RED),
+    Property("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}),
+    Property("custom.fillOpacity", 0),
+    Property("custom.stacking", {"mode": "none"}),
+]
 
 
 def rows(

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard
 
 from grafana.board import board, chosen_by_query
-from grafana.look import BLUE, GREEN, ORANGE, PINK, RED, SKY, curve, number, rows, steps
+from grafana.look import BLUE, GREEN, ORANGE, PINK, RED, SKY, STALE, curve, data_age, number, rows, steps
 from grafana.queries import DATABASE, sql, statements
 
 FILE = "operation"
@@ -24,7 +24,8 @@ def operation() -> dashboard.Dashboard:
                 sql(FILE, "wip"),
                 "none",
                 steps(),
-                (6, 4),
+                (5, 4),
+                missing=STALE,
             ),
             number(
                 "占上限 Share of the limit",
@@ -32,7 +33,8 @@ def operation() -> dashboard.Dashboard:
                 sql(FILE, "load"),
                 "percent",
                 steps((80, ORANGE), (100, RED)),
-                (6, 4),
+                (5, 4),
+                missing="—",
             ).decimals(0),
             number(
                 "离开 Departures",
@@ -40,7 +42,7 @@ def operation() -> dashboard.Dashboard:
                 sql(FILE, "departures"),
                 "none",
                 steps(),
-                (6, 4),
+                (5, 4),
             ),
             number(
                 "停留 p85 Dwell p85",
@@ -49,8 +51,9 @@ def operation() -> dashboard.Dashboard:
                 sql(FILE, "dwell_now"),
                 "s",
                 steps(),
-                (6, 4),
+                (5, 4),
             ).decimals(0),
+            data_age((4, 4)),
             curve(
                 "各阶段在制品 WIP by phase",
                 "每一时刻最近一次状态的值：只在变化时记录，之间保持不变。"
@@ -60,6 +63,7 @@ def operation() -> dashboard.Dashboard:
                 (24, 9),
                 (("排队 queued", SKY), ("加工 running", BLUE), ("待转 finished", GREEN), ("暂扣 held", ORANGE)),
                 stacked=True,
+                limit="上限 limit",
             ),
             curve(
                 "停留时间 Dwell p50 / p85 / p95",
@@ -69,6 +73,7 @@ def operation() -> dashboard.Dashboard:
                 "s",
                 (12, 9),
                 PERCENTILES,
+                limit="限值 limit",
             ),
             curve(
                 "停留的构成 Parts of dwell",

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.dashboard import GridPos
 
 from grafana.board import board
-from grafana.look import GREY, ORANGE, RED, bars, number, steps
+from grafana.look import GREY, ORANGE, RED, STALE, bars, data_age, number, steps
 from grafana.queries import DATABASE, sql
 
 FILE = "plant_wall"
@@ -19,20 +19,14 @@ def plant_wall() -> dashboard.Dashboard:
         "The floor at a glance, readable from 8 m; stale numbers turn grey and say so.",
         DATABASE,
         [
-            number(
-                "数据时效 Data age",
-                "最近一次全厂汇总距今秒数；正常时每 10 秒一次，超过 30 秒本看板视为陈旧。"
-                "Seconds since the plant's newest totals, which come every 10 s; above 30 s all numbers are stale.",
-                sql(FILE, "data_age"),
-                "s",
-                steps((15, ORANGE), (30, RED)),
-            ),
+            data_age(),
             number(
                 "在制品 WIP",
                 "厂内单元数 = 工序中 + 在途。Units in the plant = in process + in transit.",
                 sql(FILE, "plant_wip"),
                 "none",
                 steps(),
+                missing=STALE,
             ),
             number(
                 "在途 In transit",
@@ -40,6 +34,7 @@ def plant_wall() -> dashboard.Dashboard:
                 sql(FILE, "in_transit"),
                 "none",
                 steps(),
+                missing=STALE,
             ),
             number(
                 "近一小时完工 Completed, last hour",
@@ -47,6 +42,7 @@ def plant_wall() -> dashboard.Dashboard:
                 sql(FILE, "completed_last_hour"),
                 "none",
                 steps((1, "#0072B2"), base=GREY),
+                missing=STALE,
             ),
             number(
                 "滞留 Over dwell limit",
@@ -55,6 +51,7 @@ def plant_wall() -> dashboard.Dashboard:
                 sql(FILE, "over_limit"),
                 "none",
                 steps((1, ORANGE), (10, RED)),
+                missing=STALE,
             ),
             number(
                 "断料 Starving",
@@ -62,6 +59,7 @@ def plant_wall() -> dashboard.Dashboard:
                 sql(FILE, "starving"),
                 "none",
                 steps((1, ORANGE)),
+                missing=STALE,
             ),
             bars(
                 "在制品与上限 WIP against limits",
@@ -71,6 +69,7 @@ def plant_wall() -> dashboard.Dashboard:
                 "percent",
                 steps((80, ORANGE), (100, RED)),
                 (14, 16),
+                missing=STALE,
             ).max(120),
             bars(
                 "谁不动 What does not move",
@@ -80,7 +79,7 @@ def plant_wall() -> dashboard.Dashboard:
                 "percent",
                 steps((80, ORANGE), (100, RED)),
                 (10, 8),
-                empty="—",
+                missing=STALE,
             ).max(200),
             bars(
                 "报警 Alerts",
@@ -90,7 +89,6 @@ def plant_wall() -> dashboard.Dashboard:
                 "s",
                 steps((0, ORANGE), (600, RED)),
                 (10, 8),
-                empty="无 none",
             ).grid_pos(GridPos(8, 10, 14, 13)),
         ],
     )

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.dashboard import GridPos
 
 from grafana.board import board, chosen_by_query
-from grafana.look import BLUE, GREEN, ORANGE, RED, bars, curve, number, rows, steps
+from grafana.look import BLUE, GREEN, ORANGE, RED, bars, curve, data_age, number, rows, steps
 from grafana.queries import DATABASE, sql, statements
 
 FILE = "turnover"
@@ -83,7 +83,7 @@ def turnover() -> dashboard.Dashboard:
                 sql(FILE, "audit_gap"),
                 "sci",
                 steps((1e-9, RED)),
-                (6, 5),
+                (4, 5),
             ),
             number(
                 "无成本单元 Units without cost",
@@ -92,8 +92,9 @@ def turnover() -> dashboard.Dashboard:
                 sql(FILE, "without_cost"),
                 "none",
                 steps((1, ORANGE)),
-                (6, 5),
+                (4, 5),
             ),
+            data_age(),
             rows(
                 "自检两法 The two ways of the audit",
                 "单位：单元·小时。In unit-hours.",

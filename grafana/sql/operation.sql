@@ -18,7 +18,8 @@ WHERE operation_id = ${operation:sqlstring} AND $__timeFilter(departed)
 SELECT dwell_p85_us / 1000000.0 AS "停留 p85" FROM kpi.operations_now WHERE operation_id = ${operation:sqlstring}
 
 -- name: phases
-SELECT at AS time, queued AS "排队 queued", running AS "加工 running", finished AS "待转 finished", held AS "暂扣 held"
+SELECT at AS time, queued AS "排队 queued", running AS "加工 running", finished AS "待转 finished", held AS "暂扣 held",
+       (SELECT wip_limit FROM kpi.operations WHERE operation_id = ${operation:sqlstring}) AS "上限 limit"
 FROM kpi.phases(${operation:sqlstring}, $__timeFrom(), $__timeTo(), interval '$__interval')
 ORDER BY at
 
@@ -26,7 +27,8 @@ ORDER BY at
 SELECT $__timeGroupAlias(departed, $__interval),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY dwell_us) / 1000000 AS "p50",
        percentile_cont(0.85) WITHIN GROUP (ORDER BY dwell_us) / 1000000 AS "p85",
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY dwell_us) / 1000000 AS "p95"
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY dwell_us) / 1000000 AS "p95",
+       (SELECT dwell_limit_s FROM kpi.operations WHERE operation_id = ${operation:sqlstring}) AS "限值 limit"
 FROM kpi.visits
 WHERE operation_id = ${operation:sqlstring} AND $__timeFilter(departed)
 GROUP BY 1

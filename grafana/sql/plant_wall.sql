@@ -1,8 +1,5 @@
 -- The plant wall. A number that is stale is null: the panel then says so.
 
--- name: data_age
-SELECT round(sample_age_s) AS "数据时效 data age" FROM kpi.freshness
-
 -- name: plant_wip
 SELECT CASE WHEN NOT f.stale THEN s.in_process + s.in_transit END AS "在制品 WIP"
 FROM kpi.freshness AS f

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 
 from grafana.board import SOURCE_NAMES
 from grafana.dashboards import FOLDER, files
-from grafana.look import WALL_ROW, WALL_VALUE
+from grafana.look import GREY, NONE, STALE, WALL_ROW, WALL_VALUE
 from services.adapters.metrics import Metrics
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -141,7 +141,8 @@ def test_stale_numbers_are_grey_words_on_every_wall_panel() -> None:
     for panel in panels(BOARDS["plant_wall"]):
         (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
         assert mapping["options"]["match"] == "null+nan"
-        assert mapping["options"]["result"] == {"text": "陈旧 stale", "color": "#8E8E8E", "index": 0}
+        word = NONE if panel["title"] == "报警 Alerts" else STALE
+        assert mapping["options"]["result"] == {"text": word, "color": GREY, "index": 0}
 
 
 def test_promql_names_only_metrics_that_the_stages_have() -> None:

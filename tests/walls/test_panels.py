@@ -185,7 +185,8 @@ async def test_phases_end_with_the_true_wip(filled: Filled, reader: asyncpg.Conn
         v.operation == CHOSEN["operation"] and v.arrived <= at and (v.departed is None or v.departed > at)
         for v in filled.plant.truth
     )
-    assert sum(tuple(last)[1:]) == true > 0
+    assert sum(tuple(last)[1:5]) == true > 0
+    assert last["上限 limit"] == 90
 
 
 async def test_the_aging_table_is_the_oldest_first(filled: Filled, reader: asyncpg.Connection) -> None:
