@@ -22,9 +22,12 @@ from services.track.handler import origin
 from tests import product
 from tests.faults.scans import PLANT, Floor, events
 from tests.parts import SCAN_PARTITIONS, ask, until
+from tests.reference.case import MINUTE, ZERO
 from tests.reference.generate import Scenario, beyond_bounds
 from tests.stored_floor import REJECTS, SCANS, Record, StoredFloor
 
+LATER = str(ZERO + 600 * MINUTE).encode()
+"""When generated scans came in: after every event. Else every clock would be ahead, and nothing accepted."""
 TABLES = ("raw_scans", "visits", "units", "rejects", "sink_positions", "plant_models")
 FIRST_CLOSED = (
     "(SELECT unit_id, visit_seq FROM visits WHERE departed IS NOT NULL AND NOT deleted ORDER BY 1, 2 LIMIT 1)"
@@ -233,7 +236,7 @@ async def test_any_log_is_equal(scenario: Scenario, database: str) -> None:
         if "model" in record:
             floor.put_marker(record["model"])
         else:
-            floor.put_event(record)
+            floor.put_event(record, recorded=LATER)
     floor.track()
     await floor.store(database)
     assert await differences(database) == []
