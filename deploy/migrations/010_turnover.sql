@@ -151,7 +151,9 @@ BEGIN ATOMIC
         WINDOW so_far AS (PARTITION BY v.unit_id ORDER BY v.visit_seq)
     ), lives AS (
         SELECT i.unit_id, i.life, min(i.arrived) AS entered, max(i.departed) AS last_departed,
-               bool_and(i.departed IS NOT NULL) AS departed, bool_or(i.outcome IN ('completed', 'scrapped')) AS over
+               bool_and(i.departed IS NOT NULL) AS departed,
+               bool_or(i.outcome IN ('completed', 'scrapped')) OR i.life < max(max(i.life)) OVER (PARTITION BY i.unit_id)
+                   AS over
         FROM in_order AS i GROUP BY i.unit_id, i.life
     ), residence AS (
         SELECT COALESCE(extract(epoch FROM sum(kpi.overlap(
