@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
 from schemas.alerts import AlertActionKind, AlertChange, AlertEnd, AlertState, SubjectKind
+from schemas.channels import Kind
 from schemas.event import Action
 from schemas.machine import MachineState
 from schemas.master import OrderChange
@@ -45,6 +46,7 @@ GROUP_OF: Mapping[type[StrEnum], str] = {
     Priority: "alert_priorities",
     Measure: "alert_measures",
     Language: "languages",
+    Kind: "channel_kinds",
 }
 """Enumeration of the contract → its group in the glossary."""
 

@@ -204,6 +204,7 @@ Words = Annotated[str, BeforeValidator(_words), _schema("string", "text", minLen
 Duration = Annotated[int, BeforeValidator(duration_us), _schema("string", "duration", examples=["2s", "1h30m"])]
 LongDuration = Annotated[int, BeforeValidator(_positive_us), _schema("string", "duration > 0", examples=["15m"])]
 Limit = Annotated[int, _whole(0, 10**9), _schema("integer", "units", minimum=0, maximum=10**9)]
+PerMinute = Annotated[int, _whole(1, 6_000), _schema("integer", "messages", minimum=1, maximum=6_000)]
 HistoryEvents = Annotated[int, _whole(1, 10_000), _schema("integer", "events", minimum=1, maximum=10_000)]
 Amount = Annotated[str, BeforeValidator(_decimal), _schema(["number", "string"], "amount", minimum=0)]
 YesNo = Annotated[bool, BeforeValidator(_yes)]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from services.core.delivery import Note, Outcome
+
 
 class Clock(Protocol):
     """The wall clock; only the edges of the system may ask it."""
@@ -50,4 +52,21 @@ class Outbox(Protocol):
 
         Raises BrokerAway (some of them may be in the log) or TooManyPending (none is).
         """
+        ...
+
+
+class Channel(Protocol):
+    """A way out to phones or other systems."""
+
+    @property
+    def per_minute(self) -> int:
+        """The most messages it takes in a minute."""
+        ...
+
+    async def send(self, note: Note) -> Outcome:
+        """Send one message; every trouble of the target is an outcome, none is raised."""
+        ...
+
+    async def close(self) -> None:
+        """Close its connections."""
         ...

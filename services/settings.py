@@ -38,6 +38,8 @@ class StageSettings:
     data_dir: str
     instance: str
     keys_file: str
+    channels_file: str
+    public_url: str
     link_key_file: str
 
 
@@ -62,6 +64,8 @@ def read(environment: Mapping[str, str]) -> StageSettings:
         data_dir=environment.get("FLOORSTREAM_DATA_DIR", "/tmp"),
         instance=environment.get("FLOORSTREAM_INSTANCE", "0"),
         keys_file=environment.get("FLOORSTREAM_KEYS_FILE", ""),
+        channels_file=environment.get("FLOORSTREAM_CHANNELS_FILE", ""),
+        public_url=environment.get("FLOORSTREAM_PUBLIC_URL", ""),
         link_key_file=environment.get("FLOORSTREAM_LINK_KEY_FILE", ""),
     )
 

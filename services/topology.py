@@ -99,14 +99,14 @@ MACHINES = Topic(
 )  # fmt: skip
 MASTER = Topic(
     "floor.master", "plant/<version> or order/<id>", "master", "one", ("ingest",),
-    ("ingest", "track", "aggregate", "alert", "store", "show"), {"cleanup.policy": "compact"},
+    ("ingest", "track", "aggregate", "alert", "store", "notify", "show"), {"cleanup.policy": "compact"},
 )  # fmt: skip
 
 TOPICS: tuple[Topic, ...] = (
     SCANS, VISITS, REJECTS, PARTIALS, OPERATIONS, MACHINES, WORK_UNITS, ALERTS, ALERT_ACTIONS, MASTER
 )  # fmt: skip
 
-STAGES: tuple[str, ...] = ("ingest", "track", "aggregate", "alert", "store", "show")
+STAGES: tuple[str, ...] = ("ingest", "track", "aggregate", "alert", "store", "notify", "show")
 """In the order of the road; each is a folder, a process and a consumer group of its own."""
 
 TRACK_GROUP = "floor-track"
@@ -116,6 +116,7 @@ UNITS_CHANGELOG_CONFIG = {**COMPACTED, "max.message.bytes": str(8 * MEGABYTE)}
 STORE_GROUP = "floor-store"
 AGGREGATE_GROUP = "floor-aggregate"
 ALERT_GROUP = "floor-alert"
+NOTIFY_GROUP = "floor-notify"
 
 
 def partitions(topic: Topic, scans: int, operations: int) -> int:

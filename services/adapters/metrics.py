@@ -1,15 +1,18 @@
 """All metrics of all stages: name, type, unit, labels. Dashboards and alerts may use only these."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest, start_http_server
+
+from services.core.pacing import BREAKER_OPENS
 
 log = logging.getLogger(__name__)
 
 PREFIX = "floorstream"
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+CALL_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 
 
 class Metrics:
@@ -106,14 +109,53 @@ class Metrics:
             "show_alert_requests", "What people asked to be done about alerts, and by what right", ("action", "right")
         )
 
+        self.notified = self._counter("notify_sent", "Notifications sent", ("channel", "kind"))
+        self.notify_failures = self._counter(
+            "notify_failures", "Messages not taken, by what the target said", ("channel", "reason")
+        )
+        self.digests = self._counter("notify_digests", "Messages that stood for several notifications", ("channel",))
+        self.collapsed = self._counter(
+            "notify_collapsed", "Notifications not sent, because it was over before", ("channel",)
+        )
+        self.given_up = self._counter("notify_given_up", "Notifications that nobody took for a day", ("channel",))
+        self.repeats = self._counter(
+            "notify_possible_repeats", "Notifications sent again that may have arrived the first time", ("channel",)
+        )
+        self.unreached = self._counter(
+            "notify_unreached", "Notifications that concern nobody, or a channel that is not in the file", ("why",)
+        )
+        self.notify_seconds = self._histogram(
+            "notify_seconds", "From the instant of an alert's change to the target's answer", (), CALL_SECONDS
+        )
+        self.notify_waiting = self._gauge("notify_waiting", "Notifications not sent yet", ("channel",))
+        self.notify_oldest = self._gauge(
+            "notify_oldest_waiting_seconds", "How long the oldest of them has waited", ("channel",)
+        )
+        self.breaker = self._gauge(
+            "notify_breaker", "State of a channel's target: 0 takes messages, 1 is being tried again, 2 is away",
+            ("channel",),
+        )  # fmt: skip
+
+    def show_census(
+        self, waiting: Mapping[str, tuple[int, float]], targets: Mapping[str, tuple[int, bool, bool]]
+    ) -> None:
+        """What waits per channel (how many, seconds), and its target: failures in a row, stuck, not to be asked yet."""
+        for channel, (failures, stuck, closed) in targets.items():
+            number, oldest = waiting.get(channel, (0, 0.0))
+            self.notify_waiting.labels(channel).set(number)
+            self.notify_oldest.labels(channel).set(oldest)
+            self.breaker.labels(channel).set(2 if stuck or (failures >= BREAKER_OPENS and closed) else bool(failures))
+
     def _counter(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, meaning, labels, namespace=PREFIX, registry=self.registry)
 
     def _gauge(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
         return Gauge(name, meaning, labels, namespace=PREFIX, registry=self.registry)
 
-    def _histogram(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Histogram:
-        return Histogram(name, meaning, labels, namespace=PREFIX, registry=self.registry, buckets=SECONDS)
+    def _histogram(
+        self, name: str, meaning: str, labels: Sequence[str] = (), buckets: Sequence[float] = SECONDS
+    ) -> Histogram:
+        return Histogram(name, meaning, labels, namespace=PREFIX, registry=self.registry, buckets=buckets)
 
     def listen(self, host: str, port: int) -> None:
         """Answer scrapes on an address of their own, in a thread; for stages without HTTP. Port 0: do not.

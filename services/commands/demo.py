@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.commands.options import seconds
-from services.commands.up import add_stack_options, plant_of, started
+from services.commands.up import add_stack_options, channels_usable, plant_of, started
 from services.embedded.child import Child
 from services.embedded.instance import Instance
 from services.embedded.stack import Stack
@@ -65,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     plant = plant_of(PLANT)
     if plant is None:
         return 1
+    if not channels_usable(arguments.channels):
+        return 2
     given: Path | None = arguments.data_dir
     data_dir = given or Path(tempfile.mkdtemp(prefix="floorstream-demo-"))
     say(FIRST)
@@ -81,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         return started(
             Stack(
                 data_dir=data_dir, plant=plant, plant_given=True, port=arguments.port, fresh=arguments.fresh,
-                duration=arguments.duration, more=simulated,
+                duration=arguments.duration, more=simulated, channels=arguments.channels,
+                public_url=arguments.public_url,
             )
         )  # fmt: skip
     finally:

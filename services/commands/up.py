@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.plant import PlantError, load_plant
+from services.adapters.channels.file import BadChannels, read_channels
 from services.commands.options import port_number, seconds
 from services.embedded.data_dir import UnusableDirectory
 from services.embedded.errors import EmbeddedError
@@ -47,6 +48,13 @@ def add_stack_options(parser: argparse.ArgumentParser, data_dir_help: str) -> No
         "--port", type=port_number, help=f"of board, ingest and reads; default {DEFAULT_PORT}, or the next free one"
     )
     parser.add_argument(
+        "--channels", metavar="FILE", type=Path, help="how people are reached (deploy/channels.example.yaml); default: "
+        "nobody is called, it is only recorded who would be",
+    )  # fmt: skip
+    parser.add_argument(
+        "--public-url", metavar="URL", default="", help="this system's address as phones see it, for links in messages"
+    )
+    parser.add_argument(
         "--for", dest="duration", metavar="60s", type=seconds, help="stop so long after `ready`; default: at Ctrl-C"
     )
 
@@ -56,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     plant = plant_of(arguments.plant or EXAMPLE_PLANT)
     if plant is None:
         return 1
+    if not channels_usable(arguments.channels):
+        return 2
     if arguments.plant is None:
         print(
             f"no --plant given: the example is used 未指定 --plant，使用示例工厂模型\n    {EXAMPLE_PLANT}", flush=True
@@ -63,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     stack = Stack(
         data_dir=arguments.data_dir or DEFAULT_DIR, plant=plant, plant_given=arguments.plant is not None,
         port=arguments.port, broker=arguments.broker, fresh=arguments.fresh, duration=arguments.duration,
+        channels=arguments.channels, public_url=arguments.public_url,
     )  # fmt: skip
     return started(stack)
 
@@ -77,6 +88,17 @@ def started(stack: Stack) -> int:
     except EmbeddedError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def channels_usable(path: Path | None) -> bool:
+    """Is there no channels file, or a good one? Says what is wrong with it, before anything is started."""
+    try:
+        if path is not None:
+            read_channels(path)
+    except BadChannels as error:
+        print(error, file=sys.stderr)
+        return False
+    return True
 
 
 def plant_of(path: Path) -> dict[str, Any] | None:

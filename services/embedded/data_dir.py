@@ -12,7 +12,7 @@ from pathlib import Path
 KIND_FILE = "broker.kind"
 HELD = {"lock", "processes.json", "processes.part"}
 """The supervisor's own, open while a directory is emptied."""
-HARMLESS = HELD | {"logs", "ready", "bin", "kafka", "postgres", "postgres.copy"}
+HARMLESS = HELD | {"link.key", "logs", "ready", "bin", "kafka", "postgres", "postgres.copy"}
 """What a start that did not get far leaves behind."""
 
 

@@ -52,6 +52,8 @@ class Stack:
     broker: str = "embedded"
     fresh: bool = False
     duration: float | None = None  # seconds after ready
+    channels: Path | None = None  # how people are reached
+    public_url: str = ""  # how their phones reach us
     more: Callable[[instance.Instance], Sequence[Child]] = field(default=no_more)  # further children
 
 
@@ -71,7 +73,9 @@ def _run(stack: Stack, supervisor: Supervisor, say: Callable[[str], None]) -> in
     broker = supervisor.start_part(BROKERS[stack.broker]())
     database = supervisor.start_part(Database())
     embedded = stack.broker == "embedded"
-    environment = stage_environment(broker, database, stack.data_dir, embedded=embedded)
+    environment = stage_environment(
+        broker, database, stack.data_dir, embedded=embedded, channels=stack.channels, public_url=stack.public_url
+    )
     try:
         kafka = settings.read({**os.environ, **environment}).kafka
     except settings.BadSetting as error:

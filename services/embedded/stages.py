@@ -9,15 +9,18 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from services.adapters.alert_links import make_key
 from services.embedded.child import Child
 from services.embedded.instance import write_private
 from services.embedded.process import free_port
 
 PACKAGES = Path(__file__).resolve().parents[2]
-BACKGROUND = ("track", "aggregate", "alert", "store")
+BACKGROUND = ("track", "aggregate", "alert", "store", "notify")
 """In the order of the road. Each touches FLOORSTREAM_READY_FILE when it takes work."""
 FRONT = "services.embedded.front"
 ANSWER_SECONDS = 0.9
+LINK_KEY_FILE = "link.key"
+"""In the data directory: what links in messages are signed with."""
 METRICS_FILE = "metrics.json"
 """In the data directory: stage → where its metrics are to be scraped."""
 
@@ -68,8 +71,12 @@ def answers(port: int, path: str) -> Callable[[], bool]:
     return ask
 
 
-def stage_environment(broker: str, database: str, data_dir: Path, *, embedded: bool) -> dict[str, str]:
+def stage_environment(
+    broker: str, database: str, data_dir: Path, *, embedded: bool, channels: Path | None = None, public_url: str = ""
+) -> dict[str, str]:
     """The settings that the stages of one stack share; whatever the user's own say of another system is covered."""
+    link_key = data_dir.resolve() / LINK_KEY_FILE
+    make_key(link_key)
     return {
         "FLOORSTREAM_PROFILE": "embedded" if embedded else "kafka",
         "FLOORSTREAM_KAFKA": broker,
@@ -84,4 +91,7 @@ def stage_environment(broker: str, database: str, data_dir: Path, *, embedded: b
         "FLOORSTREAM_INSTANCE": "0",
         "FLOORSTREAM_METRICS_PORT": "0",
         "FLOORSTREAM_KEYS_FILE": "",
+        "FLOORSTREAM_CHANNELS_FILE": "" if channels is None else str(channels.resolve()),
+        "FLOORSTREAM_PUBLIC_URL": public_url,
+        "FLOORSTREAM_LINK_KEY_FILE": str(link_key),
     }

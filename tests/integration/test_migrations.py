@@ -13,7 +13,7 @@ from services.embedded.timescale import TimescaleApache
 from tests.parts import ask
 
 TABLES = {
-    "alert_actions",
+    "alert_actions", "notifications", "notify_attempts", "notify_channels", "notify_positions",
     "alert_changes",
     "alerts",
     "api_keys", "machine_events", "operation_samples", "plant_models", "raw_scans", "rejects", "schema_migrations",

@@ -1,0 +1,1 @@
+"""The notify stage: alerts become messages to the people they concern, once."""

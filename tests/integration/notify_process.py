@@ -1,0 +1,118 @@
+"""Notify as a process of its own, which a test can have killed or paused at a named point, or a defence taken away.
+
+KILL_AT / PAUSE_AT = POINT:N — at the N-th time the point is reached, SIGKILL or SIGSTOP to itself.
+Points: leased, before_send, after_send, after_mark. WITHOUT = a defence of `tests.integration.notify_defences`.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from schemas.plant import load_plant
+from services import settings
+from services.adapters.plant_master import PlantRecord, plant_key, plant_value
+from services.core.identity import partition_of
+from services.notify.app import configure_logs, serve
+from services.topology import ALERTS, EPOCH_KEY, MASTER
+from tests.integration.notify_defences import DEFENCES
+from tests.integration.store_process import at_points
+from tests.notify_alerts import encoded
+from tests.parts import OPERATION_PARTITIONS
+
+ROOT = Path(__file__).parents[2]
+
+
+class NotifyProcesses:
+    """Starts and ends notifiers on one broker and database."""
+
+    def __init__(self, broker: str, dsn: str, folder: Path, channels: str) -> None:
+        """`channels`: the text of the channels file."""
+        self._file = folder / "channels.yaml"
+        self._file.touch(0o600)
+        self._file.write_text(channels, encoding="utf-8")
+        self._environment = {
+            **os.environ,
+            "FLOORSTREAM_KAFKA": broker,
+            "FLOORSTREAM_DATABASE_URL": dsn,
+            "FLOORSTREAM_PROFILE": "embedded",
+            "FLOORSTREAM_CHANNELS_FILE": str(self._file),
+        }
+        self._log_path = folder / "notify.log"
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, instance: str = "0", **environment: str) -> subprocess.Popen[bytes]:
+        """One more notifier."""
+        with self._log_path.open("ab") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "tests.integration.notify_process"],
+                env={**self._environment, "FLOORSTREAM_INSTANCE": instance, **environment},
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+            )
+        self._started.append(child)
+        return child
+
+    @property
+    def log(self) -> str:
+        """Everything all of them have said."""
+        return self._log_path.read_text(encoding="utf-8")
+
+    def end(self) -> None:
+        """Kill those that still run."""
+        for child in self._started:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+
+
+class Alerts:
+    """Writes floor.alerts as its owner does, with an epoch record first."""
+
+    def __init__(self, producer: Any) -> None:
+        self._producer = producer
+        self._epochs: dict[int, int] = {}
+
+    async def own(self, partition: int) -> int:
+        """Become the owner of a partition; the epoch."""
+        sent = await self._producer.send_and_wait(ALERTS.name, b"{}", EPOCH_KEY, partition=partition)
+        self._epochs[partition] = int(sent.offset)
+        return int(sent.offset)
+
+    async def write(self, *alerts: dict[str, Any], epoch: int | None = None) -> None:
+        """Write versions, under the owner's epoch unless another is given."""
+        for alert in alerts:
+            partition = partition_of(alert["subject_id"], OPERATION_PARTITIONS)
+            if partition not in self._epochs:
+                await self.own(partition)
+            own = {**alert, "epoch": self._epochs[partition] if epoch is None else epoch}
+            await self._producer.send_and_wait(
+                ALERTS.name, encoded(own), alert["alert_id"].encode(), partition=partition
+            )
+
+
+@asynccontextmanager
+async def alerts_on(broker: str, plant: str) -> AsyncIterator[Alerts]:
+    """The writer of alerts on a broker that has this plant model as version 1."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker)
+    await producer.start()
+    try:
+        record = PlantRecord(1, 0, "test", load_plant(plant))
+        await producer.send_and_wait(MASTER.name, plant_value(record), plant_key(1))
+        yield Alerts(producer)
+    finally:
+        await producer.stop()
+
+
+if __name__ == "__main__":
+    configure_logs()
+    if os.environ.get("WITHOUT"):
+        DEFENCES[os.environ["WITHOUT"]]()
+    sys.exit(asyncio.run(serve(settings.read(os.environ), at_points(dict(os.environ)))))
