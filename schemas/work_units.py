@@ -66,6 +66,9 @@ class WorkUnitState(InPartition):
     condition: MachineCondition | None = Field(default=None, description="null: no state was ever told")
     since_us: Micros | None = Field(default=None, description="since when, by the machine's clock and the calendar")
     newest_event_us: Micros = Field(description="newest event time seen")
+    changes: list[tuple[Micros, MachineCondition]] = Field(
+        default=[], description="[since_us, condition] of the last changes, oldest first, the present one included"
+    )
     shifts: list[ShiftShare] = Field(default=[], description="the last shifts, oldest first; the last one may be on")
     good: CountedParts | None = Field(default=None, description="good parts; null: never counted")
     reject: CountedParts | None = Field(default=None, description="rejected parts; null: never counted")
@@ -86,8 +89,7 @@ class CourseMemory(Message):
 
     at: Micros
     state: MachineState | None = None
-    condition: MachineCondition | None = None
-    since: Micros | None = None
+    changes: list[tuple[Micros, MachineCondition]] = Field(default=[], description="[since, condition]")
     shifts: list[tuple[str, str, Micros, Micros, list[Micros]]] = Field(
         default=[], description="[plant date, shift, begin, end, times by condition]"
     )

@@ -83,8 +83,8 @@ OPERATIONS = Topic(
     COMPACTED,
 )
 WORK_UNITS = Topic(
-    "floor.work_units", "work_unit_id", "work_units", "scans", ("aggregate",), ("aggregate", "alert", "show"),
-    COMPACTED,
+    "floor.work_units", "work_unit_id", "work_units", "scans", ("aggregate",),
+    ("aggregate", "alert", "show", "store"), COMPACTED,
 )  # fmt: skip
 ALERTS = Topic(
     "floor.alerts", "alert_id", "alerts", "operations", ("alert",), ("alert", "notify", "show", "store"), COMPACTED

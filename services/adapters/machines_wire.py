@@ -82,7 +82,7 @@ def work_unit_state(
             "work_unit_id": work_unit, "generation": generation, "partition": partition, "offset": offset,
             "as_of_us": as_of, "model": model, "state": course.state, "condition": course.condition,
             "since_us": course.since, "newest_event_us": found.newest,
-            "shifts": [_shift(shift, as_of) for shift in course.shifts],
+            "changes": course.changes, "shifts": [_shift(shift, as_of) for shift in course.shifts],
             "good": _parts(course.good), "reject": _parts(course.reject), "late": found.late,
         }
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Bytes of floor.operations, floor.master and floor.machines → rows of the store; see sink_wire for the rules."""
+"""Bytes of operations, work units, master data and machine events → rows of the store; see sink_wire for the rules."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from services import topology
-from services.adapters.sink_wire import UNREADABLE, Record, clamp_us, recorded_us, source_of, strictly
+from services.adapters.sink_wire import UNREADABLE, Record, clamp_us, of_this_life, recorded_us, source_of, strictly
 from services.core.stored import Row, TableRow
 
 SECOND_US = 1_000_000
@@ -27,6 +27,12 @@ class _Window(msgspec.Struct):
     dwell_us: _Percentiles | None = None
 
 
+class _Counted(msgspec.Struct):
+    wip: int
+    came_in: int
+    went_out: int
+
+
 class _Operation(msgspec.Struct):
     operation_id: str
     as_of_us: int
@@ -43,6 +49,7 @@ class _Operation(msgspec.Struct):
     scrapped: int
     rework: int
     windows: dict[str, _Window] = {}
+    counted: _Counted | None = None
 
 
 class _Units(msgspec.Struct):
@@ -58,6 +65,29 @@ class _Totals(msgspec.Struct):
     units: _Units
     wip: int
     newest_event_us: int | None = None
+
+
+class _Parts(msgspec.Struct):
+    total: int
+    resets: int
+
+
+class _WorkUnit(msgspec.Struct):
+    work_unit_id: str
+    generation: int
+    partition: int
+    offset: int
+    as_of_us: int
+    model: int
+    newest_event_us: int
+    state: str | None = None
+    condition: str | None = None
+    since_us: int | None = None
+    good: _Parts | None = None
+    reject: _Parts | None = None
+    late: int = 0
+    changes: list[tuple[int, str]] = []
+    shifts: list[dict[str, Any]] = []
 
 
 class _Plant(msgspec.Struct):
@@ -76,6 +106,7 @@ class _Machine(msgspec.Struct):
 
 _operation = msgspec.json.Decoder(_Operation).decode
 _totals = msgspec.json.Decoder(_Totals).decode
+_work_unit = msgspec.json.Decoder(_WorkUnit).decode
 _plant = msgspec.json.Decoder(_Plant).decode
 _machine = msgspec.json.Decoder(_Machine).decode
 
@@ -95,7 +126,8 @@ def _operation_row(s: _Operation) -> Row:
     return (
         s.as_of_us - s.as_of_us % SECOND_US, s.operation_id.replace("\x00", ""), s.as_of_us, s.wip, s.queued,
         s.running, s.finished, s.held, s.quantity, s.value, s.arrivals, s.departures, s.completed, s.scrapped,
-        s.rework, _whole(dwell.p50), _whole(dwell.p85), _whole(dwell.p95),
+        s.rework, _whole(dwell.p50), _whole(dwell.p85), _whole(dwell.p95), s.counted and s.counted.wip,
+        s.counted and s.counted.came_in, s.counted and s.counted.went_out,
     )  # fmt: skip
 
 
@@ -104,6 +136,22 @@ def _totals_row(s: _Totals) -> Row:
     return (
         s.as_of_us - s.as_of_us % SECOND_US, s.as_of_us, units.entered, units.completed, units.scrapped,
         units.in_process, units.in_transit, s.wip, None if newest is None else clamp_us(newest),
+    )  # fmt: skip
+
+
+def work_unit_row(record: Record, generation: int) -> TableRow | None:
+    """A row of work_units; None for what aggregate goes on with, deleted keys, and an earlier life of the log."""
+    if record.value is None or (record.key or b"").startswith(b"\x00"):
+        return None
+    s = strictly(_work_unit, record)
+    if not of_this_life(s.generation, generation, record):
+        return None
+    counters = [each for each in (s.good, s.reject) if each is not None]
+    return "work_units", (
+        s.work_unit_id.replace("\x00", ""), s.generation, s.partition, s.offset, clamp_us(s.as_of_us), s.model, s.state,
+        s.condition, s.since_us, clamp_us(s.newest_event_us), s.good and s.good.total, s.reject and s.reject.total,
+        sum(each.resets for each in counters), s.late, msgspec.json.encode(s.changes).decode(),
+        msgspec.json.encode(s.shifts).decode(),
     )  # fmt: skip
 
 

@@ -25,10 +25,14 @@ _VISIT_COLUMNS = (
 _REJECT_COLUMNS = "partition offset recorded generation reason detail source unit_id event_id key value origin id"
 _SAMPLE_COLUMNS = (
     "as_of operation_id observed wip queued running finished held quantity value arrivals departures completed"
-    " scrapped rework dwell_p50_us dwell_p85_us dwell_p95_us"
+    " scrapped rework dwell_p50_us dwell_p85_us dwell_p95_us counted_wip counted_in counted_out"
 )
 _TOTALS_COLUMNS = "as_of observed entered completed scrapped in_process in_transit wip newest_event"
 _MACHINE_COLUMNS = "event_time work_unit_id recorded partition offset generation source state counter value"
+_WORK_UNIT_COLUMNS = (
+    "work_unit_id generation partition offset as_of model state condition since newest_event good reject resets late"
+    " changes shifts"
+)
 _ALERT_COLUMNS = (
     "alert_id epoch incident version change state notify rule_id measure subject_kind subject_id priority limit_value"
     " value at since raised acknowledged acknowledged_by returned ended shelved_until shelved_by shelve_reason muted"
@@ -43,6 +47,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "operation_samples": tuple(_SAMPLE_COLUMNS.split()),
     "plant_samples": tuple(_TOTALS_COLUMNS.split()),
     "machine_events": tuple(_MACHINE_COLUMNS.split()),
+    "work_units": tuple(_WORK_UNIT_COLUMNS.split()),
     "alert_changes": tuple(_ALERT_COLUMNS.split()),
     "alert_actions": tuple(_ACTION_COLUMNS.split()),
     "plant_models": ("version", "created", "created_by", "model"),

@@ -24,6 +24,8 @@ MOST_KEPT = 256
 HORIZON_US = 24 * 3_600_000_000
 KEPT_SHIFTS = 3
 """The present shift and the two before it."""
+KEPT_CHANGES = 64
+"""Changes of condition that a course remembers."""
 _AT = {condition: at for at, condition in enumerate(Condition)}
 _NO_TIMES = (0,) * len(Condition)
 
@@ -53,17 +55,33 @@ class ShiftTimes(NamedTuple):
         return max(0, min(as_of, self.end) - self.start - sum(self.times))
 
 
+class Change(NamedTuple):
+    """From an instant on a machine has been in a condition."""
+
+    since: int
+    condition: Condition
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A work unit up to `at`. `since`: begin of the uninterrupted condition it is in. Shifts oldest first."""
+    """A work unit up to `at`. `changes`: the last uninterrupted conditions, up to the present one; shifts likewise."""
 
     at: int = 0
     state: State | None = None
-    condition: Condition | None = None
-    since: int | None = None
+    changes: tuple[Change, ...] = ()
     shifts: tuple[ShiftTimes, ...] = ()
     good: Counter = NEVER_READ
     reject: Counter = NEVER_READ
+
+    @property
+    def condition(self) -> Condition | None:
+        """What it is doing; None: no state was ever told."""
+        return self.changes[-1].condition if self.changes else None
+
+    @property
+    def since(self) -> int | None:
+        """Since when it has been doing that."""
+        return self.changes[-1].since if self.changes else None
 
     def step(self, reading: Reading, rules: Rules) -> "Course":
         """After the next reading."""
@@ -78,27 +96,35 @@ class Course:
         """Time passes up to an instant, in the same state; one that is not later changes nothing."""
         if self.state is None or to <= self.at:
             return replace(self, at=max(to, self.at))
-        condition, since, shifts = self.condition, self.since, list(self.shifts)
+        changes, shifts = list(self.changes), list(self.shifts)
         for piece in pieces(rules.calendar, self.at, to):
-            now = rules.condition(self.state, piece.working)
-            if now is not condition:
-                condition, since = now, piece.start
+            condition = rules.condition(self.state, piece.working)
+            _change(changes, piece.start, condition)
             if piece.shift is not None:
                 _add(shifts, piece.shift, condition, piece.end - piece.start)
-        passed = replace(self, at=to, condition=condition, since=since, shifts=tuple(shifts[-KEPT_SHIFTS:]))
-        return passed._settled(rules)
+        return replace(self, at=to, changes=tuple(changes), shifts=tuple(shifts))._settled(rules)
 
     def _settled(self, rules: Rules) -> "Course":
         """With the condition that begins at this very instant, and the shift."""
         assert self.state is not None
         span = next(iter(rules.calendar.shifts_between(self.at, self.at + 1)), None)
         working = span is not None and any(start <= self.at < end for start, end in span.work)
-        shifts = list(self.shifts)
+        changes, shifts = list(self.changes), list(self.shifts)
+        _change(changes, self.at, rules.condition(self.state, working))
         if span is not None:
             _add(shifts, span, Condition.OFF, 0)
-        condition = rules.condition(self.state, working)
-        since = self.since if condition is self.condition else self.at
-        return replace(self, condition=condition, since=since, shifts=tuple(shifts[-KEPT_SHIFTS:]))
+        return replace(self, changes=tuple(changes[-KEPT_CHANGES:]), shifts=tuple(shifts[-KEPT_SHIFTS:]))
+
+
+def _change(changes: list[Change], since: int, condition: Condition) -> None:
+    """Add a condition, if it is another one; what lasted no time at all never was."""
+    if changes and changes[-1].condition is condition:
+        return
+    if changes and changes[-1].since == since:
+        del changes[-1]
+        _change(changes, since, condition)
+    else:
+        changes.append(Change(since, condition))
 
 
 def _add(shifts: list[ShiftTimes], span: ShiftSpan, condition: Condition, length: int) -> None:

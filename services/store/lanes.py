@@ -7,7 +7,7 @@ from services import topology
 from services.adapters.kafka_consumer import lost_log
 from services.adapters.sink_wire import reject_row, scan_row, visits_record
 from services.adapters.sink_wire_alerts import AlertRows, action_row
-from services.adapters.sink_wire_state import machine_row, plant_row, sample_row
+from services.adapters.sink_wire_state import machine_row, plant_row, sample_row, work_unit_row
 from services.adapters.timescale_write import Advance, Claim, Flush
 from services.core.errors import BrokenGuarantee
 from services.core.stored import Row, TableRow
@@ -54,6 +54,7 @@ class Lanes:
             topology.REJECTS.name: lambda record: of_table("rejects", reject_row(record, generation)),
             topology.OPERATIONS.name: sample_row,
             topology.MACHINES.name: lambda record: of_table("machine_events", machine_row(record, generation)),
+            topology.WORK_UNITS.name: lambda record: work_unit_row(record, generation),
             topology.MASTER.name: plant_row,
             topology.ALERT_ACTIONS.name: lambda record: action_row(record, generation),
         }

@@ -17,10 +17,12 @@ TABLES = {
     "alert_changes",
     "alerts",
     "api_keys", "machine_events", "operation_samples", "plant_models", "raw_scans", "rejects", "schema_migrations",
-    "plant_samples", "sink_positions", "units", "visits",
+    "machine_shifts", "machine_states", "plant_samples", "sink_positions", "units", "visits", "work_units",
 }  # fmt: skip
 VIEWS = {"current_generation", "open_visits", "operations_now"}
-HYPERTABLES = {"alert_changes", "machine_events", "operation_samples", "plant_samples", "raw_scans", "rejects"}
+HYPERTABLES = {
+    "alert_changes", "machine_events", "machine_states", "operation_samples", "plant_samples", "raw_scans", "rejects",
+}  # fmt: skip
 NAMES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = $1"
 
 

@@ -96,10 +96,11 @@ WHERE excluded.generation > t.generation
 -- name: operation_samples
 INSERT INTO operation_samples AS t (as_of, operation_id, observed, wip, queued, running, finished, held, quantity,
                                     value, arrivals, departures, completed, scrapped, rework, dwell_p50_us,
-                                    dwell_p85_us, dwell_p95_us)
+                                    dwell_p85_us, dwell_p95_us, counted_wip, counted_in, counted_out)
 SELECT DISTINCT ON (as_of, operation_id)
        as_of, operation_id, observed, wip, queued, running, finished, held, quantity,
-       value, arrivals, departures, completed, scrapped, rework, dwell_p50_us, dwell_p85_us, dwell_p95_us
+       value, arrivals, departures, completed, scrapped, rework, dwell_p50_us, dwell_p85_us, dwell_p95_us,
+       counted_wip, counted_in, counted_out
 FROM staging_operation_samples
 ORDER BY as_of, operation_id, observed DESC
 ON CONFLICT (as_of, operation_id) DO UPDATE
@@ -107,7 +108,8 @@ SET observed = excluded.observed, wip = excluded.wip, queued = excluded.queued, 
     finished = excluded.finished, held = excluded.held, quantity = excluded.quantity, value = excluded.value,
     arrivals = excluded.arrivals, departures = excluded.departures, completed = excluded.completed,
     scrapped = excluded.scrapped, rework = excluded.rework, dwell_p50_us = excluded.dwell_p50_us,
-    dwell_p85_us = excluded.dwell_p85_us, dwell_p95_us = excluded.dwell_p95_us
+    dwell_p85_us = excluded.dwell_p85_us, dwell_p95_us = excluded.dwell_p95_us, counted_wip = excluded.counted_wip,
+    counted_in = excluded.counted_in, counted_out = excluded.counted_out
 WHERE excluded.observed > t.observed
 
 -- name: plant_samples
@@ -127,6 +129,71 @@ INSERT INTO machine_events (event_time, work_unit_id, recorded, partition, "offs
 SELECT event_time, work_unit_id, recorded, partition, "offset", generation, source, state, counter, value
 FROM staging_machine_events
 ON CONFLICT DO NOTHING
+
+-- name: work_units
+-- The newest state of each work unit; its changes of condition and its times per shift from all that are newer than the
+-- stored one. What a state names holds from its oldest change on, so a newer one overrules from its own oldest on.
+WITH fresh AS (
+    SELECT s.*, instant_of((s.changes -> 0 ->> 0)::bigint) AS first
+    FROM staging_work_units s LEFT JOIN work_units t USING (work_unit_id)
+    WHERE t.work_unit_id IS NULL OR (s.generation, s."offset", s.as_of) > (t.generation, t."offset", t.as_of)
+), newest AS (
+    INSERT INTO work_units AS t (work_unit_id, generation, partition, "offset", as_of, model, state, condition, since,
+                                 newest_event, good, reject, resets, late, changes, shifts)
+    SELECT DISTINCT ON (work_unit_id)
+           work_unit_id, generation, partition, "offset", as_of, model, state, condition, since,
+           newest_event, good, reject, resets, late, changes, shifts
+    FROM fresh
+    ORDER BY work_unit_id, generation DESC, "offset" DESC, as_of DESC
+    ON CONFLICT (work_unit_id) DO UPDATE
+    SET generation = excluded.generation, partition = excluded.partition, "offset" = excluded."offset",
+        as_of = excluded.as_of, model = excluded.model, state = excluded.state, condition = excluded.condition,
+        since = excluded.since, newest_event = excluded.newest_event, good = excluded.good, reject = excluded.reject,
+        resets = excluded.resets, late = excluded.late, changes = excluded.changes, shifts = excluded.shifts
+), named AS (
+    SELECT work_unit_id, changes, first,
+           min(first) OVER (PARTITION BY work_unit_id ORDER BY generation, "offset", as_of
+                            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS overruled
+    FROM fresh
+), rewritten AS (
+    SELECT work_unit_id, min(first) AS first FROM named WHERE first IS NOT NULL GROUP BY work_unit_id
+), changed AS (
+    SELECT DISTINCT n.work_unit_id, instant_of((c ->> 0)::bigint) AS since, c ->> 1 AS condition
+    FROM named n CROSS JOIN LATERAL jsonb_array_elements(n.changes) AS c
+    WHERE n.overruled IS NULL OR instant_of((c ->> 0)::bigint) < n.overruled
+), lasting AS (
+    SELECT work_unit_id, since, condition, lead(since) OVER (PARTITION BY work_unit_id ORDER BY since) AS until
+    FROM changed
+), gone AS (
+    DELETE FROM machine_states t USING rewritten n
+    WHERE t.work_unit_id = n.work_unit_id AND t.since >= n.first
+      AND NOT EXISTS (SELECT FROM lasting l WHERE l.work_unit_id = t.work_unit_id AND l.since = t.since)
+), ended AS (
+    -- The one before the oldest that is named ends where that begins.
+    UPDATE machine_states t
+    SET until = n.first, duration_us = us_between(t.since, n.first)
+    FROM rewritten n
+    WHERE t.work_unit_id = n.work_unit_id AND t.since < n.first AND (t.until IS NULL OR t.until > n.first)
+), stated AS (
+    INSERT INTO machine_states AS t (since, work_unit_id, condition, until, duration_us)
+    SELECT since, work_unit_id, condition, until, us_between(since, until) FROM lasting
+    ON CONFLICT (since, work_unit_id) DO UPDATE
+    SET condition = excluded.condition, until = excluded.until, duration_us = excluded.duration_us
+    WHERE (t.condition, t.until) IS DISTINCT FROM (excluded.condition, excluded.until)
+)
+INSERT INTO machine_shifts AS t (work_unit_id, begins, ends, plant_date, shift_id, as_of, running_us, starved_us,
+                                 blocked_us, down_us, off_us, unknown_us)
+SELECT DISTINCT ON (f.work_unit_id, s.start_us)
+       f.work_unit_id, instant_of(s.start_us), instant_of(s.end_us), s.plant_date, s.shift_id, f.as_of, s.running_us,
+       s.starved_us, s.blocked_us, s.down_us, s.off_us, s.unknown_us
+FROM fresh f CROSS JOIN LATERAL jsonb_to_recordset(f.shifts) AS s (
+    start_us bigint, end_us bigint, plant_date date, shift_id text, running_us bigint, starved_us bigint,
+    blocked_us bigint, down_us bigint, off_us bigint, unknown_us bigint)
+ORDER BY f.work_unit_id, s.start_us, f.generation DESC, f."offset" DESC, f.as_of DESC
+ON CONFLICT (work_unit_id, begins) DO UPDATE
+SET ends = excluded.ends, plant_date = excluded.plant_date, shift_id = excluded.shift_id, as_of = excluded.as_of,
+    running_us = excluded.running_us, starved_us = excluded.starved_us, blocked_us = excluded.blocked_us,
+    down_us = excluded.down_us, off_us = excluded.off_us, unknown_us = excluded.unknown_us
 
 -- name: plant_models
 INSERT INTO plant_models AS t (version, created, created_by, model)
