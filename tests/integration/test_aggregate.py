@@ -75,6 +75,7 @@ async def test_states_are_the_sums_of_the_partials(
     child = workers.start(FLOORSTREAM_READY_FILE=str(tmp_path / "ready"))
     await feed(producer, sent)
     await equal(Expected(sent), shown)
+    await told(workers, "takes work: partitions [0, 1]", 1)
     assert (tmp_path / "ready").exists()
     child.terminate()
     assert await asyncio.to_thread(child.wait, 30) == 0
