@@ -175,6 +175,55 @@ async def test_red_where_epochs_do_not_count(floor: Floor, workers: AlertProcess
         await late_write(floor, workers, told, without="epochs")
 
 
+async def test_what_a_late_writer_wrote_is_written_again_by_the_owner(
+    floor: Floor, workers: AlertProcesses, told: Told
+) -> None:
+    """Or compaction would keep the late writer's record, and forget the owner's."""
+    await workers.takes_work(workers.start())
+    await floor.state("OP1", wip=20)
+    await told.shows("wip_limit|OP1", ["raised"])
+    first = told.versions["wip_limit|OP1"][1]
+    late = {**first, "epoch": first["epoch"] - 1, "version": 2, "state": "normal"}
+    await floor.producer.send_and_wait(
+        ALERTS.name,
+        json.dumps(late).encode(),
+        key=b"wip_limit|OP1",
+        partition=partition_of("OP1", OPERATION_PARTITIONS),
+    )
+
+    async def written_again() -> bool:
+        await told.read()
+        return told.versions["wip_limit|OP1"][1]["epoch"] > first["epoch"]
+
+    await until(written_again, "the owner's version is the last of its key again")
+    assert told.changes("wip_limit|OP1") == ["raised"]
+    assert "wrote 1 keys late" in workers.log
+
+
+async def asleep(floor: Floor, workers: AlertProcesses, told: Told) -> None:
+    """A worker is stopped when it has decided, somebody else takes over, and then it goes on."""
+    sleeper = workers.start("0", PAUSE_AT="decided:4")
+    await workers.takes_work(sleeper)
+    running = asyncio.create_task(load(floor, 6, 1_500))
+    other = workers.start("1")
+    await workers.takes_work(other)
+    await running
+    wip = await load(floor, 7, 100)
+    await right_in_the_end(told, wip, 90)
+    sleeper.send_signal(signal.SIGCONT)
+    wip = await load(floor, 8, 200)
+    await right_in_the_end(told, wip, 90)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_slept_changes_nothing(
+    floor: Floor, workers: AlertProcesses, told: Told, broker_choice: str
+) -> None:
+    if broker_choice == "embedded":
+        pytest.skip("needs a real Kafka: --broker=apache")
+    await asleep(floor, workers, told)
+
+
 @pytest.mark.slow
 async def test_from_one_worker_to_two_and_back(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     first = workers.start("0")
