@@ -66,12 +66,18 @@ class Heartbeat:
         """Reads nothing before run()."""
         self._log = WholeLog(kafka.brokers, OPERATIONS.name)
         self._clock = clock
+        self._began = clock.now_us()
         self._heard: int | None = None
 
     @property
     def alive(self) -> bool:
         """Has it been heard lately?"""
         return self._heard is not None and self._clock.now_us() - self._heard <= SILENT_US
+
+    @property
+    def missing(self) -> bool:
+        """Has it not been heard for too long, which somebody should know?"""
+        return not self.alive and self._clock.now_us() - self._began > SILENT_US
 
     async def run(self) -> None:
         """Follow until cancelled."""

@@ -21,7 +21,7 @@ class Report:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._silent = False
+        self._missing = False
         self._until_counted = 0
 
     def states(self, count: int) -> None:
@@ -40,9 +40,9 @@ class Report:
             self._metrics.alert_late.observe(late / 1_000_000)
         self._metrics.alert_actions.inc(found.actions)
 
-    def stands(self, lanes: Sequence[Lane], clock_off_us: int) -> None:
-        """Where everything stands after a round."""
-        self._say_silence(lanes)
+    def stands(self, lanes: Sequence[Lane], clock_off_us: int, missing: bool) -> None:
+        """Where everything stands after a round. `missing`: nobody keeps the states up to date."""
+        self._say_silence(missing)
         for lane in lanes:
             for refused in lane.refused:
                 log.error("partition %d: passed over what nobody can read: %s", lane.partition, refused)
@@ -66,10 +66,9 @@ class Report:
         for lane in lanes:
             self._metrics.alert_epoch.labels(lane.partition).set(lane.epoch)
 
-    def _say_silence(self, lanes: Sequence[Lane]) -> None:
-        silent = any(lane.silent for lane in lanes)
-        if silent and not self._silent:
+    def _say_silence(self, missing: bool) -> None:
+        if missing and not self._missing:
             log.warning("aggregate gives no sign of life: nothing new is raised from states that may be old")
-        elif self._silent and not silent and lanes:
+        elif self._missing and not missing:
             log.warning("aggregate is back: what was held is judged now")
-        self._silent = silent
+        self._missing = missing

@@ -60,6 +60,13 @@ def test_a_sign_from_before_we_came_counts_by_its_own_time(age: int, alive: bool
     assert found.alive is alive
 
 
+def test_it_is_missing_only_when_there_was_time_to_hear_it() -> None:
+    found, clock = heart(at_end=True)
+    assert not found.missing
+    clock.now += SILENT_US + 1
+    assert found.missing
+
+
 def test_a_sign_nobody_can_read_is_none() -> None:
     found, _ = heart(at_end=True)
     found._hear(b"{")

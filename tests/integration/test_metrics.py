@@ -103,6 +103,17 @@ async def test_aggregate_says_when_it_was_last_up_to_date(up: Running) -> None:
     await until(later, "the next round is acknowledged")
 
 
+async def test_alert_knows_its_rules_and_meets_its_deadlines(up: Running) -> None:
+    async def judged() -> bool:
+        found = await scraped(up, "alert")
+        return found["floorstream_alert_rules",] > 0 and found["floorstream_alert_states_total",] > 0
+
+    await until(judged, "the rules of the plant are known and states are judged")
+    found = await scraped(up, "alert")
+    assert found["floorstream_alert_held",] == 0
+    assert {key[1] for key in found if key[0] == "floorstream_alert_epoch"} == {"0", "1"}
+
+
 async def test_the_front_door_answers_at_its_own_address(up: Running) -> None:
     assert (await scraped(up, "front"))["floorstream_plant_version",] == 1
 
