@@ -3,18 +3,20 @@
     epoch e │ alert(e) │ pending(e) │ epoch f │ alert(e) ← a zombie's, passed over │ alert(f) │ …
 
 On assignment the owner appends an epoch record (the epoch is that record's offset) and reads the partition up to it.
-Every reader of the topic passes over records of a lower epoch than the highest seen; a zombie's record could still
-win the compaction, so what it wrote is written again by the owner once it has surely noticed.
+Every reader of the topic passes over records of a lower epoch than the highest seen. The owner goes on watching its
+partition: a zombie's record could still win the compaction, so it is written over; and where somebody claims the
+partition after it, nobody counts its records any more, so it has to stop.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
+import msgspec
 from aiokafka import TopicPartition
 
 from services.adapters import alert_wire
 from services.adapters.batches import BatchProducer
-from services.adapters.kafka_span import read_span
+from services.adapters.kafka_span import follow_span, read_span
 from services.core.alarm import Alarm, Pending
 from services.core.alarm_rules import Rule
 from services.core.errors import BrokenGuarantee
@@ -26,12 +28,11 @@ EPOCH_VALUE = b"{}"
 
 @dataclass(slots=True)
 class AlertReading:
-    """What has been read of one partition: newest versions, what is pending, keys a former owner wrote late."""
+    """What has been read of one partition: newest versions, and what is pending."""
 
     epoch: int = -1
     alarms: dict[str, tuple[Rule, Alarm]] = field(default_factory=dict)
     pendings: dict[str, Pending] = field(default_factory=dict)
-    stale: set[bytes] = field(default_factory=set)
 
     def take(self, record: Any) -> None:
         """The next record. Raises BrokenGuarantee where it is none of ours."""
@@ -52,7 +53,7 @@ class AlertReading:
 
     def _take_alert(self, key: bytes, value: bytes) -> None:
         epoch, rule, alarm = alert_wire.decode_alert(value)
-        if self._counts(key, epoch):
+        if self._counts(epoch):
             self.alarms[rule.alert_id] = rule, alarm
 
     def _take_pending(self, key: bytes, value: bytes | None) -> None:
@@ -60,16 +61,35 @@ class AlertReading:
             self.pendings.pop(key.removeprefix(PENDING_PREFIX).decode(), None)
             return
         epoch, alert_id, pending = alert_wire.decode_pending(value)
-        if self._counts(key, epoch):
+        if self._counts(epoch):
             self.pendings[alert_id] = pending
 
-    def _counts(self, key: bytes, epoch: int) -> bool:
+    def _counts(self, epoch: int) -> bool:
         self.epoch = max(self.epoch, epoch)  # compaction keeps the newest epoch record only
-        if epoch < self.epoch:
-            self.stale.add(key)
-            return False
-        self.stale.discard(key)
-        return True
+        return epoch == self.epoch
+
+
+class _Written(msgspec.Struct):
+    epoch: int
+
+
+_written = msgspec.json.Decoder(_Written).decode
+
+
+@dataclass(slots=True)
+class AlertWatch:
+    """What others write into a partition we own: keys a former owner wrote late, and a higher epoch."""
+
+    epoch: int
+    late: set[bytes] = field(default_factory=set)
+    lost: bool = False
+
+    def take(self, record: Any) -> None:
+        """The next record."""
+        if record.key == EPOCH_KEY:
+            self.lost = self.lost or record.offset > self.epoch
+        elif record.value is not None and _written(record.value).epoch < self.epoch:
+            self.late.add(record.key or b"")
 
 
 class AlertLog:
@@ -84,8 +104,12 @@ class AlertLog:
         ack = await self._producer.send_whole(ALERTS.name, partition, [(EPOCH_KEY, EPOCH_VALUE, ())])
         return int((await ack).offset)
 
-    async def recover(self, partition: int, epoch: int, since: int | None = None) -> AlertReading:
-        """What lies in the partition up to our epoch record; from its beginning, or from an earlier epoch of ours."""
+    async def recover(self, partition: int, epoch: int) -> AlertReading:
+        """What lies in the partition up to our epoch record."""
         reading = AlertReading()
-        await read_span(self._settings, TopicPartition(ALERTS.name, partition), since, epoch, reading.take)
+        await read_span(self._settings, TopicPartition(ALERTS.name, partition), None, epoch, reading.take)
         return reading
+
+    async def watch(self, partition: int, watch: AlertWatch) -> NoReturn:
+        """Follow what is written after our epoch record, until cancelled."""
+        await follow_span(self._settings, TopicPartition(ALERTS.name, partition), watch.epoch, watch.take)

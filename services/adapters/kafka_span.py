@@ -1,11 +1,12 @@
-"""A stretch of one partition, read once: from its beginning or an offset up to one that is known to exist.
+"""A stretch of one partition, read from its beginning or an offset: up to one that is known to exist, or on and on.
 
 The end is an offset whose acknowledgement somebody has, never the broker's "latest", which the embedded broker answers
 wrongly.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -24,6 +25,23 @@ async def read_span(
 
     Raises NotYet if they do not come.
     """
+    async with _reader(settings, where, start) as consumer:
+        await _take_until(consumer, where, end, take)
+
+
+async def follow_span(
+    settings: KafkaSettings, where: TopicPartition, start: int, take: Callable[[Any], None]
+) -> NoReturn:
+    """Give every record from `start` on, in order, until cancelled."""
+    async with _reader(settings, where, start) as consumer:
+        while True:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                for record in records:
+                    take(record)
+
+
+@asynccontextmanager
+async def _reader(settings: KafkaSettings, where: TopicPartition, start: int | None) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers,
         enable_auto_commit=False,
@@ -38,7 +56,7 @@ async def read_span(
         if start is None:
             start = (await consumer.beginning_offsets([where]))[where]
         consumer.seek(where, start)
-        await _take_until(consumer, where, end, take)
+        yield consumer
     finally:
         await consumer.stop()
 

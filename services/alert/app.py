@@ -27,7 +27,7 @@ from services.adapters.pulse import Pulse
 from services.adapters.topics import TopicsError, require_topics
 from services.alert.feeds import Heartbeat, WorkUnits
 from services.alert.handler import Lane
-from services.alert.owned import Owned, Reached
+from services.alert.owned import Lost, Owned, Reached
 from services.alert.report import Report
 from services.core.alarm_rules import Rule, rules_of
 from services.core.equipment import PlantModel
@@ -43,8 +43,6 @@ BATCH_BYTES = 800_000
 """Below the default max.message.bytes of a broker."""
 LONG_PAUSE = 0.5
 """Of the session timeout: the last heartbeat may be a third of it older than the pause."""
-READ_BACK_SESSIONS = 2
-"""After so many session timeouts a former owner has noticed."""
 
 
 class Alert:
@@ -108,6 +106,8 @@ class Alert:
         self._owned = {p: Owned(Lane(p, alert_wire), self._log, self._producer, self._reached) for p in partitions}
         self._operations.assign(partitions)
         self._actions.assign(partitions)
+        for owned in self._owned.values():
+            owned.start()
         if not partitions:
             self._pulse.ready()
 
@@ -158,17 +158,13 @@ class Alert:
             last = loop.time()
             await self._prepare(last)
             if last >= quiet_until:
-                await self._decide(last)
+                await self._decide()
 
     async def _prepare(self, now_s: float) -> None:
         """Rules, time and the states of work units as they are now; lanes that know everything begin."""
         self._follow_clock()
         self._follow_rules()
-        changed = self._work_units.changed
-        for owned in self._owned.values():
-            for work_unit in changed.keys() if owned.lane.ready else ():
-                owned.lane.take_work_unit(work_unit, changed[work_unit])
-        changed.clear()
+        self._follow_work_units()
         waiting = [owned for owned in self._owned.values() if not owned.lane.ready]
         for owned in waiting:
             await self._begin(owned, now_s)
@@ -182,17 +178,21 @@ class Alert:
 
     async def _begin(self, owned: Owned, now_s: float) -> None:
         partition = owned.lane.partition
-        if owned.restored.done():
-            owned.restored.result()
         read = await self._operations.caught_up(partition, now_s) and await self._actions.caught_up(partition, now_s)
-        if not (read and owned.restored.done() and self._work_units.complete and self._master.complete):
+        if not (read and owned.restored and self._work_units.complete and self._master.complete):
             return
         for work_unit, state in self._work_units.states.items():
             owned.lane.take_work_unit(work_unit, state)
         if self._model is not None:
             owned.lane.adopt(self._model.version, self._rules.get(partition, {}))
-        owned.read_back_at = now_s + READ_BACK_SESSIONS * self._kafka.session_timeout_s
         owned.lane.ready = True
+
+    def _follow_work_units(self) -> None:
+        ready = [owned.lane for owned in self._owned.values() if owned.lane.ready]
+        for work_unit, state in self._work_units.changed.items():
+            for lane in ready:
+                lane.take_work_unit(work_unit, state)
+        self._work_units.changed.clear()
 
     def _follow_rules(self) -> None:
         newest = self._master.newest
@@ -217,17 +217,15 @@ class Alert:
             for owned in self._owned.values():
                 owned.lane.skip(followed.since, followed.until)
 
-    async def _decide(self, now_s: float) -> None:
+    async def _decide(self) -> None:
         """Rounds for every lane until nothing is due."""
         lanes = [owned for owned in self._owned.values() if owned.lane.ready and owned.lane.model]
         for owned in lanes:
             lane = owned.lane
             lane.hear(self._heartbeat.alive)
-            if now_s >= owned.read_back_at:
-                await owned.read_back()
-            await owned.write_again()
             more = True
             while more and self._owned.get(lane.partition) is owned:
+                await owned.keep()
                 with self._report.round():
                     self._report.judged(await owned.round(self._clock.now_us()))
                 more = lane.due_now
@@ -241,7 +239,7 @@ def exit_code(error: BaseException) -> int:
     """2 for a wrong setting, 1 where starting again is right, 70 where nobody expected this or alerts may be wrong."""
     if isinstance(error, TopicsError):
         return 2
-    return 1 if isinstance(error, KafkaError | NotYet | OSError) else 70
+    return 1 if isinstance(error, KafkaError | NotYet | Lost | OSError) else 70
 
 
 def end_process(error: BaseException) -> None:

@@ -4,12 +4,12 @@ epoch record ─► read up to it ─► rounds: versions sent ─► acknowledg
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from services import topology
-from services.adapters.alert_log import AlertLog, AlertReading
+from services.adapters.alert_log import AlertLog, AlertWatch
 from services.adapters.batches import BatchProducer, Item
 from services.adapters.frames import acknowledged
 from services.alert.handler import Lane, Restored, Round
@@ -23,31 +23,48 @@ Reached = Callable[[str], None]
 """Told the name of each step as it is done; the fault tests end the process there."""
 
 
+class Lost(Exception):
+    """Somebody else has claimed a partition that is ours as far as we know; a new process asks the group."""
+
+
 class Owned:
     """One partition, its lane, and what is under way for it."""
 
     def __init__(self, lane: Lane, alert_log: AlertLog, producer: BatchProducer, reached: Reached) -> None:
-        """`restored` is done when the lane knows what was in the log."""
+        """Nothing happens before start()."""
         self.lane = lane
-        self.read_back_at = float("inf")
         self._log = alert_log
         self._producer = producer
         self._reached = reached
-        self._late: asyncio.Task[AlertReading] | None = None
-        self.restored = asyncio.create_task(self._restore())
+        self._restoring: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[NoReturn] | None = None
+        self._watch = AlertWatch(-1)
+
+    def start(self) -> None:
+        """Claim the partition and read what is there."""
+        self._restoring = asyncio.create_task(self._restore())
+
+    @property
+    def restored(self) -> bool:
+        """Does the lane know what was in the log? Raises what went wrong."""
+        if self._restoring is None or not self._restoring.done() or self._restoring.cancelled():
+            return False
+        self._restoring.result()
+        return True
 
     async def close(self) -> None:
         """Give the partition up."""
-        for task in (self.restored, self._late):
+        for task in (self._restoring, self._watching):
             if task is not None and not task.done():
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                await asyncio.wait([task])
 
     async def _restore(self) -> None:
         partition = self.lane.partition
         epoch = await self._log.claim(partition)
         self._reached("claimed")
+        self._watch = AlertWatch(epoch)
+        self._watching = asyncio.create_task(self._log.watch(partition, self._watch))
         found = await self._log.recover(partition, epoch)
         self.lane.restore(Restored(found.alarms, found.pendings), epoch)
         self._reached("restored")
@@ -69,20 +86,14 @@ class Owned:
         await acknowledged(acks)
         self._reached("acked")
 
-    async def read_back(self) -> None:
-        """Take the partition once more and look for what a former owner wrote after us; nothing may be under way.
-
-        The reading goes on beside the rounds; `write_again` ends it.
-        """
-        self.read_back_at = float("inf")
-        before, self.lane.epoch = self.lane.epoch, await self._log.claim(self.lane.partition)
-        self._late = asyncio.create_task(self._log.recover(self.lane.partition, self.lane.epoch, before))
-
-    async def write_again(self) -> None:
-        """Our records again over those that a former owner wrote late: compaction keeps the last of a key."""
-        if self._late is None or not self._late.done():
-            return
-        stale, self._late = self._late.result().stale, None
-        if stale:
-            log.warning("partition %d: a former owner wrote %d keys late", self.lane.partition, len(stale))
-            await self._send(self.lane.again(stale))
+    async def keep(self) -> None:
+        """Write over what a former owner wrote late: compaction keeps the last of a key. Raises Lost."""
+        if self._watching is not None and self._watching.done() and not self._watching.cancelled():
+            self._watching.result()
+        if self._watch.lost:
+            where = f"{topology.ALERTS.name}/{self.lane.partition}"
+            raise Lost(f"{where} was claimed by somebody else after epoch {self.lane.epoch}")
+        if self._watch.late:
+            late, self._watch.late = self._watch.late, set()
+            log.warning("partition %d: a former owner wrote %d keys late", self.lane.partition, len(late))
+            await self._send(self.lane.again(late))

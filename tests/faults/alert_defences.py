@@ -9,7 +9,7 @@ from services.adapters import alert_log
 def _recovery() -> None:
     """A new owner begins with nothing."""
 
-    async def nothing(self: Any, partition: int, epoch: int, since: int | None = None) -> alert_log.AlertReading:
+    async def nothing(self: Any, partition: int, epoch: int) -> alert_log.AlertReading:
         return alert_log.AlertReading(epoch)
 
     alert_log.AlertLog.recover = nothing  # type: ignore[method-assign]
@@ -22,10 +22,20 @@ def _pendings() -> None:
 
 def _epochs() -> None:
     """Records of a former owner count."""
-    alert_log.AlertReading._counts = lambda self, key, epoch: True  # type: ignore[method-assign]
+    alert_log.AlertReading._counts = lambda self, epoch: True  # type: ignore[method-assign]
 
 
-DEFENCES: dict[str, Callable[[], None]] = {"recovery": _recovery, "pendings": _pendings, "epochs": _epochs}
+def _watch() -> None:
+    """What others write is not looked at."""
+    alert_log.AlertWatch.take = lambda self, record: None  # type: ignore[method-assign]
+
+
+DEFENCES: dict[str, Callable[[], None]] = {
+    "recovery": _recovery,
+    "pendings": _pendings,
+    "epochs": _epochs,
+    "watch": _watch,
+}
 
 
 def take_away(names: str) -> None:

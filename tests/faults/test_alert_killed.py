@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from services.core.identity import partition_of
-from services.topology import ALERTS
+from services.topology import ALERTS, EPOCH_KEY
 from tests.faults.track_process import ended
 from tests.integration.alert_process import STEPS, AlertProcesses, Floor, Told
 from tests.parts import OPERATION_PARTITIONS, until
@@ -193,11 +193,35 @@ async def test_what_a_late_writer_wrote_is_written_again_by_the_owner(
 
     async def written_again() -> bool:
         await told.read()
-        return told.versions["wip_limit|OP1"][1]["epoch"] > first["epoch"]
+        return told.passed_over > 0 and told.last_epochs[b"wip_limit|OP1"] == first["epoch"]
 
     await until(written_again, "the owner's version is the last of its key again")
     assert told.changes("wip_limit|OP1") == ["raised"]
-    assert "wrote 1 keys late" in workers.log
+
+
+async def claimed_by_somebody_else(floor: Floor, workers: AlertProcesses, told: Told, without: str = "") -> None:
+    """A worker that slept between its assignment and its claim claims a partition that is not its own any more."""
+    owner = workers.start(WITHOUT=without)
+    await workers.takes_work(owner)
+    await floor.producer.send_and_wait(
+        ALERTS.name, b"{}", key=EPOCH_KEY, partition=partition_of("OP1", OPERATION_PARTITIONS)
+    )
+    await told.read()
+    if not without:
+        assert await ended(owner) == 1
+        owner = workers.start()
+    await floor.state("OP1", wip=20)
+    await told.shows("wip_limit|OP1", ["raised"], 20)
+    assert owner.poll() is None
+
+
+async def test_somebody_elses_claim_is_noticed(floor: Floor, workers: AlertProcesses, told: Told) -> None:
+    await claimed_by_somebody_else(floor, workers, told)
+
+
+async def test_red_where_nobody_watches_for_claims(floor: Floor, workers: AlertProcesses, told: Told) -> None:
+    with pytest.raises(AssertionError):
+        await claimed_by_somebody_else(floor, workers, told, without="watch")
 
 
 async def asleep(floor: Floor, workers: AlertProcesses, told: Told) -> None:

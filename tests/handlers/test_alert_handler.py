@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.adapters import alert_wire
-from services.adapters.alert_log import AlertReading
+from services.adapters.alert_log import AlertReading, AlertWatch
 from services.alert.handler import Lane, Restored, Round
 from services.core.alarm_readings import WorkUnitNow
 from services.core.alarm_rules import Rule
@@ -176,11 +176,21 @@ def test_records_of_a_former_owner_are_passed_over_and_written_again() -> None:
     see(lane, log, NOW, wip=11)
     log.live(lane, NOW, NOW + MINUTE)
     late = log.records[-2]
-    log.claim()
+    watch = AlertWatch(log.claim())
     log.records.append(late._replace(offset=len(log.records)))
-    found = log.reading()
-    assert found.stale == {late.key}
-    assert [item[0] for item in lane.again(found.stale)] == [late.key]
+    for record in log.records[watch.epoch :]:
+        watch.take(record)
+    assert (watch.late, watch.lost) == ({late.key}, False)
+    assert [item[0] for item in lane.again(watch.late)] == [late.key]
+
+
+def test_another_claim_is_seen() -> None:
+    _, log = lane_with()
+    watch = AlertWatch(0)
+    log.claim()
+    for record in log.records:
+        watch.take(record)
+    assert watch.lost
 
 
 def test_an_action_is_applied_once_however_often_it_is_read() -> None:

@@ -177,6 +177,8 @@ class Told:
         self.written: dict[tuple[str, int], int] = {}
         """When the broker got a version, ms."""
         self.passed_over = 0
+        self.last_epochs: dict[bytes, int] = {}
+        """Epoch of the last record of every key, whether it counts or not: what compaction keeps."""
         self.epochs = 0
 
     async def start(self) -> None:
@@ -202,6 +204,7 @@ class Told:
 
     def _take(self, partition: int, record: Any) -> None:
         value = json.loads(record.value)
+        self.last_epochs[record.key] = value["epoch"]
         if value["epoch"] < self._epochs.get(partition, -1):
             self.passed_over += 1
             return
