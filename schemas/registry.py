@@ -125,7 +125,8 @@ TOPICS = (
     Topic(
         name="floor.alerts",
         purpose="Every version of every alert; and which limits are passed, but not for long enough yet.",
-        key="alert_id in UTF-8; `\\0pending|<alert_id>`; `\\0epoch` for the owner's claim (8 bytes or empty)",
+        key="alert_id in UTF-8; `\\0pending|<alert_id>`; `\\0epoch` for the owner's claim (8 bytes or empty); "
+        "`\\0alive` without a value, every 5 s: all that came is judged up to header `as_of` (ASCII µs), under `epoch`",
         partitions="M; partition = murmur2(subject_id) mod M",
         retention="compacted",
         writers=("alert",),

@@ -23,6 +23,8 @@ PLANT_KEY = b"\x00plant"
 """Key of the plant's totals in floor.operations."""
 EPOCH_KEY = b"\x00epoch"
 """Key of an epoch record in floor.alerts: its offset is the epoch under which the owner of the partition writes."""
+ALIVE_KEY = b"\x00alive"
+"""Key of the sign of life of whoever judges a partition of floor.alerts; no value, headers `epoch` and `as_of`."""
 PENDING_PREFIX = b"\x00pending|"
 """Begin of the key of what is pending in floor.alerts; the alert_id follows."""
 

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from services.adapters.alerts_feed import deliver
-from services.adapters.kafka_whole_log import LogRecord
+from services.adapters.kafka_follow import Record
 from services.core.identity import partition_of
 from services.show.app import ShowDeps
+from services.topology import ALIVE_KEY
 from tests.show_floor import MINUTE, PARTITIONS, T0
 
 EPOCH = 12
@@ -41,8 +42,16 @@ def partition(written: dict[str, Any]) -> int:
     return partition_of(written["subject_id"], PARTITIONS)
 
 
+def give_sign(shown: ShowDeps, as_of_us: int) -> None:
+    """Everything is judged up to this instant."""
+    said = (("epoch", b"%d" % EPOCH), ("as_of", b"%d" % as_of_us))
+    for number in range(PARTITIONS):
+        deliver(shown.alerts.alerts, number, Record(0, ALIVE_KEY, None, said))
+    shown.changed()
+
+
 def give_alert(shown: ShowDeps, written: dict[str, Any]) -> None:
     """An alert as the feed brings it."""
-    record = LogRecord(written["version"], written["alert_id"].encode(), json.dumps(written).encode())
+    record = Record(written["version"], written["alert_id"].encode(), json.dumps(written).encode())
     deliver(shown.alerts.alerts, partition(written), record)
     shown.changed()

@@ -115,8 +115,9 @@ def deps(
     outbox: MemoryOutbox | None = None, alert_rows: AlertRows | None = None, wait_s: float = 0.05, **live: Any,
 ) -> ShowDeps:  # fmt: skip
     """Show without a broker."""
-    board, alerts, shown_clock, box = Board(PARTITIONS), Alerts(), clock or SetClock(), outbox or MemoryOutbox()
-    metrics, rights = Metrics(), Rights(Access(keys, "127.0.0.1", shown_clock), link_key)
+    board, alerts, metrics = Board(PARTITIONS), Alerts(PARTITIONS), Metrics()
+    shown_clock, box = clock or SetClock(), outbox or MemoryOutbox()
+    rights = Rights(Access(keys, "127.0.0.1", shown_clock), link_key)
     acting = AlertDeps(
         alerts, Acts(alerts, box, shown_clock, encode, PARTITIONS, wait_s), rights,
         Live(Phone(board, alerts), shown_clock, encode, **live), shown_clock, metrics, alert_rows,

@@ -10,12 +10,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-
-from services.adapters.kafka_whole_log import LogRecord
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +27,22 @@ STOP_SECONDS = 3.0
 METADATA_MS = 30_000
 
 
+class Record(NamedTuple):
+    """A record of a log."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Followed:
     """A topic and its reader: `take(partition, record)` for each record, `forget(partition)` when a log began anew."""
 
     topic: str
     partitions: int
-    take: Callable[[int, LogRecord], None]
+    take: Callable[[int, Record], None]
     forget: Callable[[int], None]
 
 
@@ -130,7 +137,7 @@ class Follower:
             self._forget(tp, f"offset {records[0].offset} comes after {self._positions[tp] - 1}")
         take = self._readers[tp.topic].take
         for record in records:
-            take(tp.partition, LogRecord(record.offset, record.key, record.value))
+            take(tp.partition, Record(record.offset, record.key, record.value, record.headers))
         self._positions[tp] = records[-1].offset + 1
 
     async def _judge(self, consumer: Any, tp: TopicPartition, position: int) -> None:

@@ -230,6 +230,8 @@ class Alert:
                     self._report.judged(await owned.round(self._clock.now_us()))
                 more = lane.due_now
                 await asyncio.sleep(0)
+            if self._owned.get(lane.partition) is owned:
+                await owned.sign(self._clock.now_us())
         self._report.stands([owned.lane for owned in lanes], self._clock.off_us, self._heartbeat.missing)
         if all(owned.lane.ready for owned in self._owned.values()):
             self._pulse.beat()

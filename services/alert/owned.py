@@ -19,6 +19,8 @@ log = logging.getLogger("floorstream.alert")
 STEPS_AT_ONCE = 500
 """Judged before the event loop gets a turn: some ten milliseconds."""
 
+SIGN_US = 5_000_000
+
 Reached = Callable[[str], None]
 """Told the name of each step as it is done; the fault tests end the process there."""
 
@@ -36,6 +38,7 @@ class Owned:
         self._log = alert_log
         self._producer = producer
         self._reached = reached
+        self._signed_us = 0
         self._restoring: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[NoReturn] | None = None
         self._watch = AlertWatch(-1)
@@ -97,3 +100,12 @@ class Owned:
             late, self._watch.late = self._watch.late, set()
             log.warning("partition %d: a former owner wrote %d keys late", self.lane.partition, len(late))
             await self._send(self.lane.again(late))
+
+    async def sign(self, now_us: int) -> None:
+        """Now and then: everything that came is judged up to now. Who shows alerts may believe what does not change."""
+        if 0 <= now_us - self._signed_us < SIGN_US:
+            return
+        self._signed_us = now_us
+        said = [("epoch", b"%d" % self.lane.epoch), ("as_of", b"%d" % now_us)]
+        items: list[Item] = [(topology.ALIVE_KEY, None, said)]
+        await acknowledged(await self._producer.send(topology.ALERTS.name, self.lane.partition, items))

@@ -40,8 +40,10 @@ OPEN_ONES = Asked()
 class Alerts:
     """What show knows of the alerts. `version` counts up with every change."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int) -> None:
+        """`partitions` of floor.alerts."""
         self.version = 0
+        self._judged: list[int | None] = [None] * partitions
         self._names = AlertNames(None)
         self._epochs: dict[int, int] = {}
         self._newest: dict[str, tuple[int, Alert]] = {}
@@ -64,6 +66,16 @@ class Alerts:
         self._epochs[partition] = max(epoch, newest)
         return epoch >= newest
 
+    def take_sign(self, partition: int, epoch: int, as_of_us: int) -> None:
+        """Whoever judges this partition says that all that came is judged up to this instant."""
+        if self.take_epoch(partition, epoch):
+            self._judged[partition] = max(as_of_us, self._judged[partition] or 0)
+
+    def judged_until_us(self) -> int | None:
+        """Up to when every partition is judged; None where nobody has judged one yet."""
+        known = [us for us in self._judged if us is not None]
+        return min(known) if len(known) == len(self._judged) else None
+
     def drop(self, alert_id: str) -> None:
         """The log has it no longer."""
         if self._newest.pop(alert_id, None) is not None:
@@ -75,6 +87,7 @@ class Alerts:
         self._newest = {alert_id: kept for alert_id, kept in self._newest.items() if kept[0] != partition}
         self._changed_at = {alert_id: at for alert_id, at in self._changed_at.items() if alert_id in self._newest}
         self._epochs.pop(partition, None)
+        self._judged[partition] = None
         self._begin_anew()
 
     def take_model(self, model: PlantModel) -> None:

@@ -100,7 +100,7 @@ class Shared(NamedTuple):
 async def wire(settings: StageSettings, metrics: Metrics, shared: Shared | None = None) -> AsyncIterator[ShowDeps]:
     """The machines of this stage, none of them started. Raises BadSetting."""
     clock, kafka = SystemClock(), settings.kafka
-    board, alerts = Board(kafka.operation_partitions), Alerts()
+    board, alerts = Board(kafka.operation_partitions), Alerts(kafka.operation_partitions)
     master = shared.master if shared else plant_master.follow(kafka.brokers)
     outbox = shared.outbox if shared else KafkaOutbox(kafka, metrics)
     rights = Rights(api_access.of_settings(settings, clock), _link_key(settings))

@@ -46,6 +46,9 @@ class _WithAlerts:
     def _open(self) -> Document:
         return {"alerts": self._alerts.listed(), "teams": self._alerts.teams()}
 
+    def _judged(self) -> Document:
+        return {"judged_until_us": self._alerts.judged_until_us()}
+
     def _news(self) -> list[Document] | None:
         told, self._told = self._told, self._alerts.version
         return self._alerts.changed_since(told)
@@ -56,16 +59,16 @@ class Wall(_WithAlerts):
 
     def snapshot(self, now_us: int) -> Document:
         """Everything."""
-        return {**self._board.snapshot(now_us), **self._open()}
+        return {**self._board.snapshot(now_us), **self._judged(), **self._open()}
 
     def changes(self, now_us: int) -> Document | None:
         """What has changed since the last call; None if everything must be sent again."""
         floor, alerts = self._board.changes(now_us), self._news()
-        return None if floor is None or alerts is None else {**floor, "alerts": alerts}
+        return None if floor is None or alerts is None else {**floor, **self._judged(), "alerts": alerts}
 
     def heartbeat(self, now_us: int) -> Document:
-        """Up to when the numbers are known to hold."""
-        return self._board.heartbeat(now_us)
+        """Up to when the numbers are known to hold, and up to when the alerts are judged."""
+        return {**self._board.heartbeat(now_us), **self._judged()}
 
 
 class Phone(_WithAlerts):
@@ -87,12 +90,12 @@ class Phone(_WithAlerts):
         return None if alerts is None else {**self.heartbeat(now_us), "alerts": alerts}
 
     def heartbeat(self, now_us: int) -> Document:
-        """Up to when what the alerts are made from is known to hold; null where nothing is known of some of it."""
-        return {"now_us": now_us, "confirmed_us": _held_until(self._board.heartbeat(now_us))}
+        """Up to when alerts are judged by what is known of the floor; null where some of it has never been heard of."""
+        until = [*_held_until(self._board.heartbeat(now_us)), self._alerts.judged_until_us()]
+        known = [us for us in until if us is not None]
+        return {"now_us": now_us, "confirmed_us": min(known) if len(known) == len(until) else None}
 
 
-def _held_until(heartbeat: Mapping[str, Any]) -> int | None:
-    confirmed: list[int | None] = heartbeat["confirmed_us"]
-    known = [us for us in confirmed if us is not None]
-    limit: list[int] = [] if heartbeat["true_until_us"] is None else [heartbeat["true_until_us"]]
-    return min(known + limit) if known and len(known) == len(confirmed) else None
+def _held_until(heartbeat: Mapping[str, Any]) -> list[int | None]:
+    limit = heartbeat["true_until_us"]
+    return [*heartbeat["confirmed_us"], *([] if limit is None else [limit])]

@@ -13,7 +13,7 @@ import uvicorn
 
 from services.adapters.clock import SystemClock
 from services.show.app import ShowDeps, create_app, run
-from tests.alerts import alert, give_alert, unit
+from tests.alerts import alert, give_alert, give_sign, unit
 from tests.browser.floor import HOSTILE, LivingFloor, feed
 from tests.show_floor import MINUTE, MemoryOutbox, deps
 
@@ -77,6 +77,7 @@ class StandIn:
         while True:
             await asyncio.sleep(pause_s)
             self.apply()
+            give_sign(self.shown, self.shown.clock.now_us())
 
 
 def _change(state: str, action: dict[str, Any]) -> dict[str, Any]:

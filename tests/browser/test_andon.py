@@ -15,7 +15,7 @@ from services.adapters import alert_links
 from services.adapters.api_keys import KeyFile, new_key
 from services.core.equipment import PlantModel
 from services.show.app import ShowDeps, create_app
-from tests.alerts import acknowledged, alert, give_alert
+from tests.alerts import acknowledged, alert, give_alert, give_sign
 from tests.browser.andon_floor import LINK_KEY, StandIn, alerts, with_teams
 from tests.browser.chromium import Page, browser, executable
 from tests.browser.floor import HOSTILE, LivingFloor
@@ -54,6 +54,7 @@ class Served:
     def alive(self) -> None:
         """The floor is known up to now."""
         give(self.shown.board, plant(self.clock.now))
+        give_sign(self.shown, self.clock.now)
 
 
 @contextlib.asynccontextmanager
@@ -86,6 +87,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     shown.board.take_model(model)
     shown.alerts.alerts.take_model(model)
     give(shown.board, plant(clock.now))
+    give_sign(shown, clock.now)
     for written in alerts(clock.now):
         give_alert(shown, written)
     async with serving(shown) as server:
@@ -290,10 +292,20 @@ async def test_quiet_data_looks_like_what_it_is(page: Page, served: Served) -> N
     await opened(page, served)
     assert await page.ask("document.getElementById('banner').textContent") == ""
     served.clock.now += 60 * SECOND
-    await page.until("document.getElementById('banner').textContent.startsWith('No news from the floor since')")
+    await page.until("document.getElementById('banner').textContent.startsWith('No news since')")
     assert await page.ask("document.querySelectorAll('.card[data-stale]').length") == 7
     served.alive()
     await page.until("document.getElementById('banner').hidden")
+
+
+async def test_alerts_that_nobody_judges_any_more_look_like_it_on_phone_and_board(page: Page, served: Served) -> None:
+    await opened(page, served)
+    served.clock.now += 60 * SECOND
+    give(served.shown.board, plant(served.clock.now))  # the floor is alive, its alerts are not
+    await page.until("document.getElementById('banner').textContent.startsWith('No news since')")
+    await page.go(f"{served.url}/?wall=0&lang=en")
+    await page.until("document.querySelector('.strip-stale').textContent.startsWith('Stale since')")
+    assert await page.ask("document.querySelector('.strip').hasAttribute('data-stale')")
 
 
 async def test_a_lost_server_is_said_and_what_is_shown_looks_old(page: Page, served: Served) -> None:

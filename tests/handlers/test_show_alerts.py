@@ -10,21 +10,21 @@ from schemas.alerts import Alert as Contract
 from schemas.message import validated
 from schemas.plant_alerting import Priority
 from services.adapters.alerts_feed import deliver
-from services.adapters.kafka_whole_log import LogRecord
+from services.adapters.kafka_follow import Record
 from services.core.equipment import PlantModel
 from services.show.alerts import ALL, OPEN, PRIORITIES, Alerts, Asked
 from services.show.handler import Board
 from services.show.screens import Phone, Wall
-from services.topology import EPOCH_KEY
+from services.topology import ALIVE_KEY, EPOCH_KEY
 from tests.alerts import EPOCH, acknowledged, alert
 from tests.show_floor import MINUTE, PARTITIONS, SECOND, T0, document, give, model, operation, plant
 
 
 def given(*written: Mapping[str, Any], alerts: Alerts | None = None) -> Alerts:
     """Alerts after these records of partition 0."""
-    known = alerts or Alerts()
+    known = alerts or Alerts(PARTITIONS)
     for offset, record in enumerate(written):
-        deliver(known, 0, LogRecord(offset, record["alert_id"].encode(), json.dumps(record).encode()))
+        deliver(known, 0, Record(offset, record["alert_id"].encode(), json.dumps(record).encode()))
     return known
 
 
@@ -66,7 +66,7 @@ def test_a_record_of_a_lower_epoch_counts_for_nothing() -> None:
 
 def test_an_epoch_record_ends_the_epochs_before_it() -> None:
     known = given(alert(epoch=3))
-    deliver(known, 0, LogRecord(20, EPOCH_KEY, b""))
+    deliver(known, 0, Record(20, EPOCH_KEY, b""))
     given(alert(epoch=3, version=2), alerts=known)
     assert known.listed()[0]["version"] == 1
     given(alert(epoch=20, version=2), alerts=known)
@@ -75,7 +75,7 @@ def test_an_epoch_record_ends_the_epochs_before_it() -> None:
 
 def test_another_partitions_epoch_does_not_matter() -> None:
     known = given(alert(epoch=3))
-    deliver(known, 1, LogRecord(20, EPOCH_KEY, b""))
+    deliver(known, 1, Record(20, EPOCH_KEY, b""))
     given(acknowledged(epoch=3), alerts=known)
     assert known.listed()[0]["version"] == 2
 
@@ -83,19 +83,19 @@ def test_another_partitions_epoch_does_not_matter() -> None:
 @pytest.mark.parametrize("value", [b"{", b'{"alert_id": "wip_limit|A"}', b"\xff"])
 def test_a_record_that_nobody_can_read_is_passed_over(value: bytes) -> None:
     known = given(alert())
-    deliver(known, 0, LogRecord(5, b"wip_limit|A", value))
+    deliver(known, 0, Record(5, b"wip_limit|A", value))
     assert known.listed()[0]["version"] == 1
 
 
 def test_pending_limits_are_no_alerts() -> None:
-    known = Alerts()
-    deliver(known, 0, LogRecord(0, b"\x00pending|wip_limit|A", b'{"alert_id": "wip_limit|A", "epoch": 1}'))
+    known = Alerts(PARTITIONS)
+    deliver(known, 0, Record(0, b"\x00pending|wip_limit|A", b'{"alert_id": "wip_limit|A", "epoch": 1}'))
     assert known.listed() == []
 
 
 def test_an_alert_that_the_log_has_no_longer_is_gone() -> None:
     known = given(alert())
-    deliver(known, 0, LogRecord(5, b"wip_limit|A", None))
+    deliver(known, 0, Record(5, b"wip_limit|A", None))
     assert known.listed(Asked(ALL)) == []
 
 
@@ -161,7 +161,7 @@ def test_what_is_the_stages_own_business_is_not_told() -> None:
 
 
 def test_the_wall_has_the_alerts_beside_the_operations() -> None:
-    board, known = Board(PARTITIONS), Alerts()
+    board, known = Board(PARTITIONS), Alerts(PARTITIONS)
     board.take_model(model({"A": {}}))
     wall = Wall(board, known)
     wall.changes(T0)
@@ -174,7 +174,7 @@ def test_the_wall_has_the_alerts_beside_the_operations() -> None:
 
 
 def test_a_phone_is_not_told_that_a_unit_moved_on() -> None:
-    board, known = Board(PARTITIONS), Alerts()
+    board, known = Board(PARTITIONS), Alerts(PARTITIONS)
     phone = Phone(board, known)
     told = phone.version
     give(board, operation("A", queued=1))
@@ -183,11 +183,45 @@ def test_a_phone_is_not_told_that_a_unit_moved_on() -> None:
     assert phone.version != told
 
 
-def test_a_phone_knows_up_to_when_the_floor_is_known() -> None:
-    board, known = Board(PARTITIONS), Alerts()
+def sign(alerts: Alerts, partition: int, as_of_us: int, epoch: int = EPOCH) -> None:
+    """A sign of life of the stage that judges the partition."""
+    said = (("epoch", str(epoch).encode()), ("as_of", str(as_of_us).encode()))
+    deliver(alerts, partition, Record(7, ALIVE_KEY, None, said))
+
+
+def test_alerts_are_judged_up_to_what_is_judged_least_far() -> None:
+    known = Alerts(PARTITIONS)
+    sign(known, 0, T0)
+    assert known.judged_until_us() is None
+    sign(known, 1, T0 - SECOND)
+    assert known.judged_until_us() == T0 - SECOND
+    sign(known, 1, T0 + SECOND)
+    assert known.judged_until_us() == T0
+
+
+def test_the_sign_of_a_former_owner_counts_for_nothing() -> None:
+    known = Alerts(1)
+    sign(known, 0, T0, epoch=9)
+    sign(known, 0, T0 + SECOND, epoch=8)
+    assert known.judged_until_us() == T0
+    known.forget(0)
+    assert known.judged_until_us() is None
+
+
+@pytest.mark.parametrize("as_of", [b"", b"x", b"-1", b"9" * 99])
+def test_a_sign_that_nobody_can_read_is_none(as_of: bytes) -> None:
+    known = Alerts(1)
+    deliver(known, 0, Record(7, ALIVE_KEY, None, (("epoch", b"1"), ("as_of", as_of))))
+    assert known.judged_until_us() is None
+
+
+def test_a_phone_knows_up_to_when_alerts_are_judged_by_what_is_known() -> None:
+    board, known = Board(PARTITIONS), Alerts(PARTITIONS)
     phone = Phone(board, known)
+    for partition in range(PARTITIONS):
+        sign(known, partition, T0)
     assert phone.heartbeat(T0)["confirmed_us"] is None
     give(board, plant(T0 - 40 * SECOND))
     assert phone.heartbeat(T0)["confirmed_us"] == T0 - 40 * SECOND
-    give(board, operation("A", T0 - SECOND), 1)
-    assert phone.heartbeat(T0)["confirmed_us"] == T0 - 40 * SECOND
+    give(board, plant(T0 + SECOND))
+    assert phone.heartbeat(T0)["confirmed_us"] == T0

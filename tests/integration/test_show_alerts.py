@@ -4,20 +4,25 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from services import settings
 from services.adapters.alerts_read import AlertRows
+from services.adapters.clock import SystemClock
 from services.adapters.metrics import Metrics
 from services.adapters.timescale_pool import open_pool
+from services.alert.owned import SIGN_US
 from services.show.app import ShowDeps, create_app, run, wire
 from services.topology import ALERT_ACTIONS, ALERTS
 from tests.alerts import acknowledged, alert, give_alert, partition, unit
+from tests.integration.alert_process import AlertProcesses, Floor
+from tests.integration.test_alert import PLANT
 from tests.integration.test_show import writing
 from tests.integration.test_show_rows import put_unit, put_visit
 from tests.parts import until
@@ -88,6 +93,34 @@ async def knows(client: httpx.AsyncClient, wanted: dict[str, int]) -> bool:
 
 async def connected(shown: ShowDeps) -> bool:
     return await shown.outbox.reachable()
+
+
+async def test_show_knows_whether_alerts_are_judged(fresh_broker: str, tmp_path: Path) -> None:
+    stages = AlertProcesses(fresh_broker, "embedded", tmp_path)
+    producer = AIOKafkaProducer(bootstrap_servers=fresh_broker)
+    await producer.start()
+    try:
+        await Floor(producer).plant(PLANT)
+        async with serving(fresh_broker) as (shown, _):
+            assert shown.alerts.alerts.judged_until_us() is None
+            child = stages.start()
+            await until(lambda: judged(shown, 0), "the stage gives a sign of life", 60)
+            before = SystemClock().now_us()
+            await until(lambda: judged(shown, before), "and another one", 30)
+            child.kill()
+            child.wait()
+            await until(lambda: quiet(shown, 2 * SIGN_US), "none once it is gone", 60)
+    finally:
+        await producer.stop()
+        stages.end()
+
+
+async def judged(shown: ShowDeps, since_us: int) -> bool:
+    return (shown.alerts.alerts.judged_until_us() or 0) > since_us
+
+
+async def quiet(shown: ShowDeps, for_us: int) -> bool:
+    return SystemClock().now_us() - (shown.alerts.alerts.judged_until_us() or 0) > for_us
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import { SYMBOLS, howMuch, isOpen, isOver, isShelved, isTaken, urgency, what, where } from "/board/alert_words.js";
 import { make, setAttribute, setText } from "/board/dom.js";
-import { brief, count } from "/board/format.js";
+import { brief, count, time } from "/board/format.js";
 import { word } from "/board/words.js";
 
 const IN_STRIP = 3;
@@ -10,6 +10,7 @@ const IN_STRIP = 3;
 export class OpenAlerts {
   constructor() {
     this.known = new Map();
+    this.judgedUntil = null; // by the stage that raises them
   }
 
   snapshot(alerts) {
@@ -45,7 +46,7 @@ const mark = (alert) => (isShelved(alert) ? "‖" : isOver(alert) ? "↓" : "✓
 
 export class AlertStrip {
   constructor(element, floor) {
-    Object.assign(this, { element, floor, standings: [] });
+    Object.assign(this, { element, floor, standings: [], stale: make("span", {}) });
   }
 
   // After news of alerts, or in another language.
@@ -53,6 +54,8 @@ export class AlertStrip {
     const alerts = this.floor.alerts.sorted();
     const free = alerts.filter((alert) => calm(alert) === null).length;
     const says = [make("span", { class: "strip-name" }, word("alerts_open")), make("span", { class: "num strip-count" }, count(alerts.length))];
+    this.stale = make("span", { class: "strip-stale" });
+    says.push(this.stale);
     if (free) says.push(make("span", { class: "strip-free" }, word("alerts_not_taken", { count: count(free) })));
     const more = alerts.length - IN_STRIP;
     this.standings = [];
@@ -61,6 +64,17 @@ export class AlertStrip {
       ...(more > 0 ? [make("a", { class: "strip-more", href: "/andon" }, word("alerts_more", { count: count(more) }))] : []));
     setAttribute(this.element, "data-worst", free ? alerts[0].priority : null);
     this.tick();
+  }
+
+  #isStale() {
+    const { plant, alerts, staleAfter } = this.floor;
+    return !plant || this.floor.isStale(plant) || alerts.judgedUntil === null || this.floor.now() - alerts.judgedUntil > staleAfter;
+  }
+
+  #until() {
+    const { plant, alerts } = this.floor;
+    const floor = plant ? this.floor.confirmedAt(plant) : null;
+    return time(Math.min(alerts.judgedUntil, floor ?? Infinity), this.floor.now());
   }
 
   #item(alert) {
@@ -74,8 +88,8 @@ export class AlertStrip {
 
   tick() {
     for (const [element, alert] of this.standings) setText(element, standing(alert, this.floor.now()));
-    const { plant } = this.floor;
-    setAttribute(this.element, "data-stale", !plant || this.floor.isStale(plant) ? "" : null);
+    setAttribute(this.element, "data-stale", this.#isStale() ? "" : null);
+    setText(this.stale, this.#isStale() ? word(this.floor.alerts.judgedUntil === null ? "alerts_not_judged" : "stale_since", { time: this.#until() }) : "");
   }
 }
 

@@ -48,6 +48,7 @@ export class Floor {
     this.clock.hear(message.now_us);
     this.confirmed = message.confirmed_us;
     this.trueUntil = message.true_until_us;
+    this.alerts.judgedUntil = message.judged_until_us;
   }
 
   // Up to when the numbers of an operation, or of the plant, are known to hold; null before there are any.
