@@ -152,8 +152,8 @@ class Aggregate:
         await self._machines.catch_up(now_s)
         if not self._told_ready and self._machines.ready and all(lane.ready for lane in self._lanes.values()):
             self._told_ready = True
-            log.info("takes work: partitions %s", sorted(self._lanes))
             self._pulse.ready()
+            log.info("takes work: partitions %s", sorted(self._lanes))
 
     async def _publish(self) -> float:
         """One round; the seconds that summing up and sending took, waiting for acknowledgements not counted."""

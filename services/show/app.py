@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI, Response
 
-from services.adapters import alerts_feed, api_access, operations_feed, plant_master, problems
+from services.adapters import alerts_feed, api_access, operations_feed, plant_master, problems, work_units_feed
 from services.adapters.alert_links import BadLinkKey, load_key
 from services.adapters.alerts_read import AlertRows
 from services.adapters.clock import SystemClock
@@ -117,6 +117,7 @@ async def wire(settings: StageSettings, metrics: Metrics, shared: Shared | None 
             kafka.brokers,
             [
                 operations_feed.followed(board, kafka.operation_partitions),
+                work_units_feed.followed(board, kafka.scan_partitions),
                 alerts_feed.followed(alerts, kafka.operation_partitions),
             ],
             lambda: deps.changed(),

@@ -15,6 +15,7 @@ from typing import Any
 from services.core.equipment import Operation, PlantModel
 from services.core.identity import partition_of
 from services.show.lag import ScanLog
+from services.show.work_units import WorkUnits
 
 State = Mapping[str, Any]
 """An OperationState or PlantState of the contract, as JSON."""
@@ -38,6 +39,7 @@ class Board:
         self._newest: list[int | None] = [None] * partitions
         self._totals: dict[int, int] = {}
         self._scans = ScanLog()
+        self._work_units = WorkUnits()
         self._states: dict[str, tuple[int, State]] = {}
         self._plant: tuple[int, State] | None = None
         self._changed: set[str] = set()
@@ -64,6 +66,20 @@ class Board:
         self._plant = (partition, state)
         self._plant_changed = True
         self.version += 1
+
+    def take_work_unit(self, state: State) -> None:
+        """A state of a work unit."""
+        self._work_units.take(state)
+        self.version += 1
+
+    def forget_work_units(self, partition: int) -> None:
+        """The log of this partition of work units has begun anew."""
+        self._work_units.forget(partition)
+        self._reshape()
+
+    def work_units(self, now_us: int) -> Document:
+        """All work units."""
+        return {"now_us": now_us, "work_units": self._work_units.listed(self.model)}
 
     def take_ends(self, ends: Mapping[int, int], now_us: int) -> None:
         """How far the partitions of floor.scans have come."""
@@ -123,6 +139,7 @@ class Board:
             "work_centers": [_named(center) for center in document.get("work_centers", ())],
             "plant": self._plant_entry(now_us),
             "operations": [self._entry(operation, now_us, live) for operation in self._listed()],
+            **({"work_units": self._work_units.listed(self.model)} if live else {}),
         }
 
     def changes(self, now_us: int) -> Document | None:
@@ -130,12 +147,14 @@ class Board:
         changed, self._changed = self._changed, set()
         plant, self._plant_changed = self._plant_changed, False
         reshaped, self._reshaped = self._reshaped, False
+        work_units = self._work_units.changes()
         if reshaped:
             return None
         return {
             **self.heartbeat(now_us),
             "plant": self._plant_entry(now_us) if plant else None,
             "operations": [{"operation_id": op, "state": live_state(self._states[op][1])} for op in sorted(changed)],
+            "work_units": work_units,
         }
 
     def heartbeat(self, now_us: int) -> Document:
@@ -215,7 +234,7 @@ def nothing(operation_id: str, as_of_us: int | None) -> State:
     return {
         "operation_id": operation_id, "as_of_us": as_of_us, **dict.fromkeys(COUNTS, 0), "quantity": "0", "value": "0",
         "oldest": [], "over_dwell_limit": None, "over_dwell_limit_is_least": False, "last_departure_us": None,
-        "backfilled": 0, "windows": {}, "coverage": {}, "newest_event_us": None,
+        "backfilled": 0, "counted": None, "windows": {}, "coverage": {}, "newest_event_us": None,
     }  # fmt: skip
 
 

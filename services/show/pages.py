@@ -15,7 +15,7 @@ BOARD, ANDON = "board", "andon"
 WORDS = "words.json"
 _PACKAGE = resources.files("services.show")
 GROUPS = (
-    "terms", "phases", "statuses", "outcomes", "flags",
+    "terms", "phases", "statuses", "outcomes", "flags", "machine_states", "machine_conditions",
     "alert_priorities", "alert_measures", "alert_changes", "alert_ends", "alert_actions",
 )  # fmt: skip
 """Groups of the glossary the pages speak with."""

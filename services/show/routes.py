@@ -34,6 +34,11 @@ def operations_router(board: Board, live: Live, clock: Clock) -> APIRouter:
         """Every operation of the plant model in its order, and the plant."""
         return as_json(board.operations(clock.now_us()))
 
+    @router.get("/work-units")
+    async def work_units() -> Response:
+        """Every work unit of the plant model in its order: what it is doing, its shifts, its parts."""
+        return as_json(board.work_units(clock.now_us()))
+
     @router.get("/live")
     async def stream() -> Response:
         """Server-sent events: `snapshot`, then `changed` at most every 250 ms, `heartbeat` every 5 s."""

@@ -44,6 +44,13 @@ AREAS = {"SMT": ("Surface mount", "贴片车间"), "ASSY": ("Assembly", "装配�
          "PACK": ("Packing", "包装车间")}  # fmt: skip
 CENTERS = {"L1": "Line 1", "L2": "Line 2", "A1": "Assembly team 1", "ICT": "In-circuit test", "FCT": "Function test",
            "PK": "Packing hall"}  # fmt: skip
+MACHINES = {
+    "L1-PRINTER": ("Printer", "印刷机", "L1", "running"), "L1-PLACER": ("Placer", "贴片机", "L1", "down"),
+    "L1-OVEN": ("Oven", "回流炉", "L1", "running"), "L2-PRINTER": ("Printer", "印刷机", "L2", "blocked"),
+    "L2-PLACER": ("Placer", "贴片机", "L2", "starved"), "WAVE": ("Wave solderer", "波峰焊机", "A1", "off"),
+    "ICT-1": ("ICT 1", "测试机 1", "ICT", "running"),
+}  # fmt: skip
+STATES = {"running": "execute", "down": "aborted", "blocked": "suspended", "starved": "suspended", "off": "stopped"}
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
 PHASES = ("queued", "running", "finished", "held")
 
@@ -89,10 +96,30 @@ class LivingFloor:
                 operations[operation_id] = {"name": {"en": en, "zh": zh}, **place}
         found = document(operations)
         found["areas"] = [{"id": area, "name": {"en": en, "zh": zh}} for area, (en, zh) in AREAS.items()]
+        found["work_units"] = [
+            {"id": name, "name": {"en": en, "zh": zh}, "work_center": center, "states": {}}
+            for name, (en, zh, center, _) in MACHINES.items()
+        ]
         found["work_centers"] = [
             {"id": center, "name": {"en": CENTERS[center], "zh": zh}, "area": area} for area, center, zh, _ in LINES
         ]
         return found
+
+    def machine(self, name: str) -> dict[str, Any]:
+        """The WorkUnitState now."""
+        now, condition = self.clock.now_us(), MACHINES[name][3]
+        begin = now - 200 * MINUTE
+        times = {"running_us": 150 * MINUTE, "starved_us": 21 * MINUTE, "blocked_us": 9 * MINUTE, "down_us": 8 * MINUTE}
+        shift = {
+            "plant_date": "2026-11-23", "shift_id": "A", "start_us": begin, "end_us": begin + 720 * MINUTE, **times,
+            "off_us": 0, "unknown_us": 12 * MINUTE,
+        }  # fmt: skip
+        return {
+            "work_unit_id": name, "generation": 1, "partition": 0, "offset": self.moves, "as_of_us": now,
+            "newest_event_us": now - 4_000_000, "state": STATES[condition], "condition": condition,
+            "since_us": now - (3 + sum(map(ord, name)) % 40) * MINUTE, "shifts": [shift],
+            "good": {"total": 1840, "reading": 16, "resets": 0}, "reject": None, "late": 0,
+        }  # fmt: skip
 
     def state(self, operation_id: str) -> dict[str, Any]:
         """The OperationState now."""
@@ -108,7 +135,10 @@ class LivingFloor:
             "1h": window(out, dwell, p85),
             "8h": window(out * 7, dwell, p85, 8),
         }
-        more = {"oldest": oldest, "windows": windows, "coverage": {"0": [1, self.moves]}}
+        counted = (
+            {"wip": 39, "came_in": 2_218, "went_out": 2_179, "difference": -2} if operation_id == "L1.OP20" else None
+        )
+        more = {"counted": counted, "oldest": oldest, "windows": windows, "coverage": {"0": [1, self.moves]}}
         return operation(operation_id, now, **self.phases[operation_id], **more)
 
     def plant(self) -> dict[str, Any]:
@@ -137,6 +167,8 @@ async def feed(shown: ShowDeps, floor: LivingFloor, pause_s: float = 0.1, quiet:
     """Give the board what the floor says, for ever; `quiet`: partitions' operations that never speak."""
     for operation_id, _ in floor.operations():
         give(shown.board, floor.state(operation_id), partition_of(operation_id, PARTITIONS))
+    for name in MACHINES:
+        shown.board.take_work_unit(floor.machine(name))
     while True:
         for operation_id in {floor.move(), floor.move()} - quiet:
             give(shown.board, floor.state(operation_id), partition_of(operation_id, PARTITIONS))

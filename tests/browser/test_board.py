@@ -12,7 +12,7 @@ import uvicorn
 from services.core.identity import partition_of
 from services.show.app import ShowDeps, create_app
 from tests.browser.chromium import Page, browser, executable
-from tests.browser.floor import HOSTILE, LivingFloor
+from tests.browser.floor import HOSTILE, MACHINES, LivingFloor
 from tests.show_floor import PARTITIONS, SECOND, SetClock, deps, give, model
 
 pytestmark = [
@@ -66,6 +66,8 @@ class Served:
         """Everything, as it is now."""
         for operation_id, _ in self.floor.operations():
             self.say(operation_id)
+        for name in MACHINES:
+            self.deps.board.take_work_unit(self.floor.machine(name))
         give(self.deps.board, self.floor.plant(), 0)
 
 

@@ -170,7 +170,7 @@ def test_the_wall_has_the_alerts_beside_the_operations() -> None:
     changes = wall.changes(T0)
     assert changes is not None
     assert [a["alert_id"] for a in changes["alerts"]] == ["wip_limit|A"]
-    assert wall.changes(T0) == {**wall.heartbeat(T0), "plant": None, "operations": [], "alerts": []}
+    assert wall.changes(T0) == {**wall.heartbeat(T0), "plant": None, "operations": [], "work_units": [], "alerts": []}
 
 
 def test_a_phone_is_not_told_that_a_unit_moved_on() -> None:

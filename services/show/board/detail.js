@@ -2,6 +2,7 @@
 
 import { make } from "/board/dom.js";
 import { count, overDwell, quantity, rate, running, short, time } from "/board/format.js";
+import { countedWip, machineDetail } from "/board/machines.js";
 import { language, named, word } from "/board/words.js";
 
 const WINDOWS = ["15m", "1h", "8h"];
@@ -20,6 +21,11 @@ export class Detail {
   open(operation, unitId) {
     if (unitId) this.#unit(unitId);
     else this.#operation(operation);
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  machine(unit) {
+    this.#frame(`${named({ id: unit.work_unit_id, name: unit.name })} · ${unit.work_unit_id}`, ...machineDetail(unit, this.floor));
     if (!this.dialog.open) this.dialog.showModal();
   }
 

@@ -1,20 +1,23 @@
 // All tiles, by area and work center in the order of the plant model.
 
 import { make } from "/board/dom.js";
+import { Machines } from "/board/machines.js";
 import { Tile } from "/board/tile.js";
 import { named, word } from "/board/words.js";
 
 export class FloorView {
-  constructor(element, floor, open) {
+  constructor(element, floor, open, openMachine) {
     this.element = element;
     this.floor = floor;
     this.open = open;
+    this.machines = new Machines(floor, openMachine);
     this.tiles = new Map();
   }
 
   // After a snapshot: everything anew.
   show() {
     this.tiles.clear();
+    this.machines.snapshot(this.floor.whole.work_units);
     const operations = [...this.floor.operations.values()];
     this.element.replaceChildren(...centers(operations).map((group) => this.#center(group)));
     if (!this.floor.whole.model_version) this.element.append(make("p", { class: "empty" }, word("no_model")));
@@ -32,7 +35,7 @@ export class FloorView {
       return tile.element;
     }));
     const heading = make("h2", {}, ...title.map((text, at) => make("span", { class: at ? "center-name" : "area-name" }, text)));
-    const section = make("section", { class: "center" }, heading, list);
+    const section = make("section", { class: "center" }, heading, ...(known && center ? [this.machines.strip(center)] : []), list);
     section.style.setProperty("--tiles", String(operations.length));
     return section;
   }
@@ -43,6 +46,7 @@ export class FloorView {
 
   tick() {
     for (const tile of this.tiles.values()) tile.tick();
+    this.machines.tick();
   }
 }
 

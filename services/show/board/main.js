@@ -42,7 +42,7 @@ async function begin() {
   page.toggleAttribute("data-wall", isWall());
   const floor = new Floor();
   const detail = new Detail(floor);
-  const view = new FloorView(document.getElementById("floor"), floor, (...what) => detail.open(...what));
+  const view = new FloorView(document.getElementById("floor"), floor, (...what) => detail.open(...what), (unit) => detail.machine(unit));
   const bar = new PlantBar(floor);
   const strip = new AlertStrip(document.getElementById("strip"), floor);
   showWords();
@@ -58,6 +58,7 @@ async function begin() {
     },
     changed(message) {
       view.update(floor.changed(message));
+      view.machines.changed(message.work_units);
       bar.update();
       if (message.alerts.length) strip.show();
     },
