@@ -49,7 +49,7 @@ async def test_the_shares_of_the_shift_are_behind_a_machine(page: Page, board: S
     await page.ask("document.querySelector('[data-condition=down] .machine').click()")
     await page.until("document.querySelector('.share') !== null")
     said = await text(page, ".detail")
-    assert "断料 11 %" in said
+    assert "断料 10 %" in said
     assert "已计合格件 1,840" in said
     assert await page.ask("document.querySelector('.detail').scrollWidth <= innerWidth")
 
