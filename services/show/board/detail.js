@@ -41,7 +41,7 @@ export class Detail {
   #operation(operation) {
     const list = make("div", { class: "rows" });
     const id = operation.operation_id;
-    this.#frame(`${named({ id, name: operation.name })} · ${id}`, windows(operation.state), ...late(operation), make("h3", {}, word("units_here")), list);
+    this.#frame(`${named({ id, name: operation.name })} · ${id}`, windows(operation.state), ...countedWip(operation.state), ...late(operation), make("h3", {}, word("units_here")), list);
     this.#page(list, `/v1/visits?open=true&limit=${PAGE}&operation=${encodeURIComponent(id)}`, ["terms.unit", "arrived", "terms.age", "status", "terms.quantity"],
       (visit) => [
         make("button", { type: "button", class: "unit", onclick: () => this.#unit(visit.unit_id) }, visit.unit_id),
