@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from services.adapters.kafka_follow import Followed
-from services.adapters.kafka_whole_log import LogRecord
+from services.adapters.kafka_follow import Followed, Record
 from services.topology import WORK_UNITS
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ class Board(Protocol):
 _state = msgspec.json.Decoder(WorkUnitState).decode
 
 
-def deliver(board: Board, record: LogRecord) -> None:
+def deliver(board: Board, record: Record) -> None:
     """Hand one record of floor.work_units to the board; one that nobody can read is said and passed over."""
     if record.value is None or (record.key or b"").startswith(b"\x00"):
         return

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from services.adapters.kafka_whole_log import LogRecord
+from services.adapters.kafka_follow import Record
 from services.adapters.work_units_feed import followed
 from services.core.equipment import PlantModel
 from services.show.app import create_app
@@ -35,7 +35,7 @@ def board() -> Board:
 
 def say(shown: Board, said: dict[str, Any], key: bytes | None = None) -> None:
     """A record of floor.work_units as the feed brings it."""
-    record = LogRecord(0, key or said["work_unit_id"].encode(), json.dumps(said).encode())
+    record = Record(0, key or said["work_unit_id"].encode(), json.dumps(said).encode())
     followed(shown, PARTITIONS).take(0, record)
 
 
