@@ -110,6 +110,7 @@ async def test_killed_at_a_step_under_load(step: str, floor: Floor, workers: Ale
     await kill_at_a_step(step, floor, workers, told)
 
 
+@pytest.mark.slow
 async def test_red_without_recovery(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     with pytest.raises(AssertionError, match="a version never changes"):
         await kill_at_a_step("acked", floor, workers, told, without="recovery")
@@ -170,6 +171,7 @@ async def test_a_late_writer_changes_nothing(floor: Floor, workers: AlertProcess
     await late_write(floor, workers, told)
 
 
+@pytest.mark.slow
 async def test_red_where_epochs_do_not_count(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     with pytest.raises(AssertionError):
         await late_write(floor, workers, told, without="epochs")
@@ -219,6 +221,7 @@ async def test_somebody_elses_claim_is_noticed(floor: Floor, workers: AlertProce
     await claimed_by_somebody_else(floor, workers, told)
 
 
+@pytest.mark.slow
 async def test_red_where_nobody_watches_for_claims(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     with pytest.raises(AssertionError):
         await claimed_by_somebody_else(floor, workers, told, without="watch")

@@ -112,6 +112,7 @@ async def test_a_former_owner_is_known_over_a_restart(fresh_broker: str, databas
     assert await late_writer(Log(fresh_broker), database, stores, forget=False) == [(1, 11)]
 
 
+@pytest.mark.slow
 async def test_red_where_the_epoch_is_not_kept_with_the_position(
     fresh_broker: str, database: str, stores: StoreProcess
 ) -> None:
