@@ -47,6 +47,7 @@ class _Operation(msgspec.Struct, gc=False):
 
 class _Plant(msgspec.Struct, gc=False):
     as_of_us: int
+    coverage: dict[str, tuple[int, int]] = {}
 
 
 class _WorkUnit(msgspec.Struct, gc=False):
@@ -139,10 +140,11 @@ def decode_operation(key: bytes | None, value: bytes) -> tuple[str, OperationNow
     )  # fmt: skip
 
 
-def decode_plant(value: bytes) -> int:
-    """As of when the plant's totals are, µs. Raises ValueError."""
+def decode_plant(value: bytes) -> tuple[int, dict[int, int]]:
+    """As of when the plant's totals are, µs, and up to which offset of floor.scans by partition. Raises ValueError."""
     try:
-        return _plant(value).as_of_us
+        plant = _plant(value)
+        return plant.as_of_us, {int(partition): offset for partition, (_, offset) in plant.coverage.items()}
     except _UNREADABLE as bad:
         raise ValueError(f"not the state of the plant: {bad}") from None
 

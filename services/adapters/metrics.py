@@ -85,7 +85,7 @@ class Metrics:
         self.alert_late = self._histogram("alert_deadline_late_seconds", "How late what time alone brings was judged")
         self.alert_round = self._histogram("alert_round_seconds", "Judging and having acknowledged what was due")
         self.alert_held = self._gauge(
-            "alert_held", "Alerts not raised because nobody keeps the states up to date (aggregate is silent)"
+            "alert_held", "Alerts not raised because states are not up to date: aggregate or track is away or behind"
         )
         self.alert_clock_off = self._gauge(
             "alert_clock_off_seconds", "How far this machine's clock was set from the time alerts go by"

@@ -68,7 +68,9 @@ class Report:
 
     def _say_silence(self, missing: bool) -> None:
         if missing and not self._missing:
-            log.warning("aggregate gives no sign of life: nothing new is raised from states that may be old")
+            log.warning(
+                "states are not up to date (aggregate or track is away or behind): nothing new is raised from them"
+            )
         elif self._missing and not missing:
-            log.warning("aggregate is back: what was held is judged now")
+            log.warning("states are up to date again: what was held is judged now")
         self._missing = missing

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.adapters.kafka_whole_log import LogRecord
-from services.alert.feeds import SILENT_US, Heartbeat, WorkUnits
+from services.alert.feeds import BEHIND_US, SILENT_US, Counted, Heartbeat, WorkUnits
 from services.settings import KafkaSettings
 
 NOW = 1_764_000_000_000_000
@@ -71,6 +71,34 @@ def test_a_sign_nobody_can_read_is_none() -> None:
     found, _ = heart(at_end=True)
     found._hear(b"{")
     assert not found.alive
+
+
+def test_scans_that_wait_to_be_counted_make_states_old() -> None:
+    found, clock = heart(at_end=True)
+    found._hear(sign(NOW))
+    found._counted.take_ends({0: 5}, NOW)
+    clock.now += BEHIND_US
+    assert found.alive
+    clock.now += 1
+    assert not found.alive
+    found._hear(json.dumps({"as_of_us": NOW, "coverage": {"0": [1, 4]}}).encode())
+    assert found.alive
+
+
+def test_a_log_that_grows_is_behind_only_while_what_was_there_is_not_counted() -> None:
+    counted = Counted()
+    for second in range(100):
+        counted.take_ends({0: second, 1: 0}, NOW + second)
+        counted.take_coverage({0: second - 3})
+        assert counted.waiting_us(NOW + second) <= 4
+
+
+def test_what_waits_longest_counts() -> None:
+    counted = Counted()
+    counted.take_ends({0: 5, 1: 9}, NOW)
+    counted.take_coverage({1: 8})
+    counted.take_ends({0: 50, 1: 90}, NOW + 7)
+    assert counted.waiting_us(NOW + 10) == 10
 
 
 def work_unit(offset: int, condition: str, generation: int = 1) -> LogRecord:

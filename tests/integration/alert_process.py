@@ -99,6 +99,8 @@ class Floor:
     producer: AIOKafkaProducer
     clock: SystemClock = field(default_factory=SystemClock)
     beating: "asyncio.Task[None] | None" = None
+    covered: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """What the signs of life say is counted."""
 
     async def plant(self, text: str, version: int = 1) -> None:
         """A version of the plant model."""
@@ -111,7 +113,7 @@ class Floor:
 
     async def beat(self) -> None:
         """A sign of life of aggregate."""
-        value = json.dumps({"as_of_us": self.clock.now_us()}).encode()
+        value = json.dumps({"as_of_us": self.clock.now_us(), "coverage": self.covered}).encode()
         await self._send(topology.OPERATIONS.name, 0, topology.PLANT_KEY, value)
 
     def keep_beating(self) -> None:

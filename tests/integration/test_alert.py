@@ -1,11 +1,14 @@
 """The alert stage on a real broker: raised in time, kept over kills and changes of owner, taken up by people."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from services import topology
+from services.alert.feeds import BEHIND_US
 from tests.integration.alert_process import SECOND, AlertProcesses, Floor, Told
 
 pytestmark = pytest.mark.real_broker
@@ -64,6 +67,22 @@ async def test_a_unit_that_sits_still_raises_within_a_second_of_its_limit(
     late_ms = told.written["dwell_limit|C", 1] - (arrived + 3 * SECOND) // 1000
     assert 0 <= late_ms <= 1000
     assert told.versions["dwell_limit|C"][1]["notify"]
+
+
+async def test_while_scans_wait_to_be_counted_nobody_is_said_to_sit_still(
+    floor: Floor, workers: AlertProcesses, told: Told
+) -> None:
+    """track is away: the unit may have left, and nobody has counted it."""
+    await workers.takes_work(workers.start())
+    for _ in range(5):  # the embedded broker says a few records less
+        ack = await floor.producer.send_and_wait(topology.SCANS.name, b"{}", partition=0)
+    await asyncio.sleep(BEHIND_US / 1_000_000 + 2)
+    await floor.state("C", arrived=[floor.clock.now_us()])
+    await asyncio.sleep(5)
+    await told.read()
+    assert told.changes("dwell_limit|C") == []
+    floor.covered = {"0": (1, ack.offset)}
+    await told.shows("dwell_limit|C", ["raised"])
 
 
 async def test_from_raised_to_returned_with_what_people_do(floor: Floor, workers: AlertProcesses, told: Told) -> None:
