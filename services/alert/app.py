@@ -222,7 +222,7 @@ class Alert:
         lanes = [owned for owned in self._owned.values() if owned.lane.ready and owned.lane.model]
         for owned in lanes:
             lane = owned.lane
-            lane.hear(self._heartbeat.alive)
+            lane.hear(self._clock.now_us(), self._heartbeat.alive, self._heartbeat.counted)
             more = True
             while more and self._owned.get(lane.partition) is owned:
                 await owned.keep()

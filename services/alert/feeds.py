@@ -25,6 +25,8 @@ SILENT_US = 30_000_000
 """So long the sign of life may be missing."""
 BEHIND_US = 10_000_000
 """So long what is in floor.scans may wait to be counted."""
+ON_ITS_WAY_US = 2_000_000
+"""So long a scan may be on its way through track and aggregate."""
 ENDS_SECONDS = 1.0
 
 
@@ -111,6 +113,11 @@ class Heartbeat:
         now = self._clock.now_us()
         heard = self._heard is not None and now - self._heard <= SILENT_US
         return heard and self._counted.waiting_us(now) <= BEHIND_US
+
+    @property
+    def counted(self) -> bool:
+        """Does no scan wait to be counted longer than is usual?"""
+        return self._counted.waiting_us(self._clock.now_us()) <= ON_ITS_WAY_US
 
     @property
     def missing(self) -> bool:

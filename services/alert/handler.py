@@ -101,6 +101,7 @@ class Lane:
         self._touched: dict[str, None] = {}
         self._deadlines: list[tuple[int, str]] = []
         self._held: set[str] = set()
+        self._growing: set[str] = set()
         self._strays: dict[str, Pending] = {}
         self.silent = False
         """Nobody keeps the states up to date."""
@@ -163,8 +164,15 @@ class Lane:
             except ValueError as error:
                 self.refused.append(f"offset {record.offset}, key {record.key!r}: {error}")
 
-    def hear(self, alive: bool) -> None:
-        """Are the states kept up to date? While nobody does that, nothing new is raised from them."""
+    def hear(self, now: int, alive: bool = True, counted: bool = True) -> None:
+        """Are the states kept up to date? While nobody does that, nothing new is raised from them.
+
+        `counted`: does no scan wait to be counted? Where history was flowing in, it still may while some do.
+        """
+        for operation in [o for o in self._growing if not self._backfills[o].growing(now)]:
+            self._growing.discard(operation)
+        for operation in self._growing if not counted else ():
+            self._backfills[operation].grown = now
         if alive and self.silent:
             self._touched.update(dict.fromkeys(self._held))
             self._held.clear()
@@ -242,6 +250,8 @@ class Lane:
             self._backfills[operation] = Backfill.first(state.backfilled, min(state.as_of, now))
         else:
             known.take(state.backfilled, now)
+        if self._backfills[operation].growing(now):
+            self._growing.add(operation)
 
     def _wake(self, now: int, found: Round) -> None:
         """Bring up what its deadline has come for."""
@@ -269,8 +279,9 @@ class Lane:
 
     def _gate(self, rule: Rule, now: int) -> Gate:
         backfill = self._backfills.get(rule.subject_id) if rule.subject_kind == OPERATION else None
-        opens = None if self.silent else now if backfill is None else backfill.opens(now)
-        return Gate(opens, self._skipped)
+        if backfill is None:
+            return Gate(None if self.silent else now, now, self._skipped)
+        return Gate(None if self.silent else backfill.opens(now), backfill.opens_for_history(now), self._skipped)
 
     def _keep(self, watched: _Watched, new: Step, found: Round) -> bool:
         before = watched.watch.pending

@@ -109,12 +109,14 @@ class Watch(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """From which instant on something may be raised (None: nobody knows), and a span of time that never was.
+    """From which instants on something may be raised (None: nobody knows), and a span of time that never was.
 
-    The clock was set forward over the span: what would have begun in it is history.
+    `for_history`: that for what is raised as history. The clock was set forward over the span: what would have begun in
+    it is history.
     """
 
     opens: int | None = 0
+    for_history: int = 0
     skipped: tuple[int, int] = (0, 0)
 
 

@@ -78,6 +78,8 @@ def _resting(rule: Rule, watch: Watch, reading: Reading | None, now: int, gate: 
     if gate.opens is None or gate.opens > now:
         return Step(watch, False, _earliest(gate.opens, shelf))
     pending = watch.pending or _first_seen(rule, reading, now, gate)
+    if pending.history and gate.for_history > now:
+        return Step(watch, False, _earliest(gate.for_history, shelf))
     due = pending.since + rule.on_delay
     if due > now:
         return Step(watch._replace(pending=pending), False, _earliest(due, shelf))

@@ -174,7 +174,7 @@ def test_wip_of_the_past_is_history() -> None:
 
 
 def test_what_is_over_because_the_clock_was_set_is_history() -> None:
-    life = Life(DWELL_RULE, gate=Gate(0, (NOW - 20 * MINUTE, NOW)))
+    life = Life(DWELL_RULE, gate=Gate(skipped=(NOW - 20 * MINUTE, NOW)))
     life.see(operation(NOW, arrived=[NOW - 11 * MINUTE]))
     assert life.told == [("raised", False)]
 

@@ -78,7 +78,7 @@ def test_scans_that_wait_to_be_counted_make_states_old() -> None:
     found._hear(sign(NOW))
     found._counted.take_ends({0: 5}, NOW)
     clock.now += BEHIND_US
-    assert found.alive
+    assert (found.alive, found.counted) == (True, False)
     clock.now += 1
     assert not found.alive
     found._hear(json.dumps({"as_of_us": NOW, "coverage": {"0": [1, 4]}}).encode())

@@ -91,6 +91,37 @@ def test_when_history_has_come_in_what_is_left_is_raised() -> None:
     assert log.versions[0].notify
 
 
+def test_while_scans_wait_to_be_counted_history_may_still_flow() -> None:
+    lane, log = lane_with()
+    see(lane, log, NOW, wip=50, backfilled=1)
+    for second in range(60):
+        lane.hear(NOW + second * SECOND, counted=False)
+        log.settle(lane, NOW + second * SECOND)
+    assert log.changes() == []
+    log.live(lane, NOW + 60 * SECOND, NOW + 2 * MINUTE)
+    assert log.changes() == ["wip_limit|A raised"]
+
+
+def test_scans_that_wait_hold_nothing_where_no_history_was_flowing() -> None:
+    lane, log = lane_with()
+    see(lane, log, NOW, wip=50)
+    for second in range(60):
+        lane.hear(NOW + second * SECOND, counted=False)
+        log.settle(lane, NOW + second * SECOND)
+    assert log.changes() == ["wip_limit|A raised"]
+
+
+def test_a_stream_of_history_that_pauses_leaves_no_trace() -> None:
+    lane, log = lane_with()
+    for second in range(0, 300, 30):
+        now = NOW + second * SECOND
+        see(lane, log, now, arrived=[now - 5 * HOUR], backfilled=second + 1)
+        log.live(lane, now, now + 29 * SECOND)
+    see(lane, log, NOW + 300 * SECOND, wip=1, backfilled=300)
+    log.live(lane, NOW + 300 * SECOND, NOW + 10 * MINUTE)
+    assert log.changes() == []
+
+
 def test_a_source_that_is_always_late_does_not_silence_an_operation() -> None:
     lane, log = lane_with()
     for second in range(0, 660, 2):
@@ -102,10 +133,10 @@ def test_a_source_that_is_always_late_does_not_silence_an_operation() -> None:
 def test_while_aggregate_is_silent_nothing_is_raised_and_afterwards_it_is() -> None:
     lane, log = lane_with()
     see(lane, log, NOW, arrived=[NOW])
-    lane.hear(alive=False)
+    lane.hear(NOW, alive=False)
     log.live(lane, NOW, NOW + 11 * MINUTE)
     assert (log.changes(), lane.held) == ([], 1)
-    lane.hear(alive=True)
+    lane.hear(NOW + 12 * MINUTE)
     log.settle(lane, NOW + 12 * MINUTE)
     assert log.changes() == ["dwell_limit|A raised"]
 
