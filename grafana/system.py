@@ -24,7 +24,7 @@ def system() -> dashboard.Dashboard:
         "各阶段是否在运行、是否跟得上。退出原因见各阶段日志，不是指标。"
         "Whether every stage runs and keeps up. Why a stage ended is in its log, not a metric.",
         METRICS,
-        [*_now(), *_road(), *_store_and_door()],
+        [*_now(), *_road(), *_store_and_door(), *_alerts()],
         [_label("job", "up"), _label("instance", 'up{job=~"$job"}')],
         since="now-1h",
     )
@@ -176,5 +176,32 @@ def _store_and_door() -> list[Panel]:
             "none",
             (8, 8),
             (("states", BLUE), ("partials", SKY), ("seconds", ORANGE)),
+        ),
+    ]
+
+
+def _alerts() -> list[Panel]:
+    return [
+        curve(
+            "现场报警 Alerts about the floor",
+            "未结束的报警按状态；暂缓的为无人更新状态而不敢判断的。"
+            "Alerts that are not normal, by state; held: not judged because nobody keeps the states up to date.",
+            [
+                promql(selected("sum by (state) (floorstream_alert_alerts{})"), "{{state}}", "A"),
+                promql(selected("sum(floorstream_alert_held{})"), "held", "B"),
+            ],
+            "none",
+            colours=(("held", RED),),
+        ),
+        curve(
+            "报警判断迟了多久 Alerts judged late",
+            "时间到期的判断晚了多久，第 95 百分位；每秒发布的报警版本。"
+            "How late what time alone brings was judged, 95th percentile; versions of alerts published per second.",
+            [
+                promql(P95.format("alert_deadline_late_seconds", WHERE), "late", "A"),
+                promql(selected("sum(rate(floorstream_alert_changes_total{}[$__rate_interval]))"), "changes/s", "B"),
+            ],
+            "s",
+            colours=(("late", BLUE), ("changes/s", SKY)),
         ),
     ]

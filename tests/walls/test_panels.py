@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,10 +41,10 @@ HEARTBEAT = """
 """
 
 
-@pytest.fixture
-async def reader(filled: Filled) -> AsyncIterator[asyncpg.Connection]:
+@asynccontextmanager
+async def reading(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection with the rights of the reader, after a heartbeat of aggregate's and with alerts that ring."""
-    conn = await asyncpg.connect(filled.dsn)
+    conn = await asyncpg.connect(dsn)
     transaction = conn.transaction()
     await transaction.start()
     await conn.execute(HEARTBEAT)
@@ -52,6 +53,13 @@ async def reader(filled: Filled) -> AsyncIterator[asyncpg.Connection]:
     yield conn
     await transaction.rollback()
     await conn.close()
+
+
+@pytest.fixture
+async def reader(filled: Filled) -> AsyncIterator[asyncpg.Connection]:
+    """Reads what the plant has filled."""
+    async with reading(filled.dsn) as conn:
+        yield conn
 
 
 async def answer(reader: asyncpg.Connection, filled: Filled, panel: dict[str, Any]) -> list[asyncpg.Record]:
@@ -76,7 +84,11 @@ def is_number(value: object) -> bool:
 async def test_a_panel_gets_what_its_kind_needs(
     filled: Filled, reader: asyncpg.Connection, panel: dict[str, Any]
 ) -> None:
-    rows = await answer(reader, filled, panel)
+    check(panel, await answer(reader, filled, panel), filled)
+
+
+def check(panel: dict[str, Any], rows: list[asyncpg.Record], filled: Filled) -> None:
+    """The answer is what a panel of this kind draws."""
     assert rows
     columns = list(rows[0].keys())
     if panel["type"] == "timeseries":

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from services.adapters.clock import SystemClock
+from services.core.instant import format_instant
 from services.embedded.process import free_port
 from tests.integration.up_process import Running
 from tests.parts import until
@@ -44,6 +45,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         pytest.skip("no prometheus here")
     home = tmp_path_factory.mktemp("watched")
     with Running(home, "demo", "--port", str(free_port()), "--backfill", "5m") as demo:
+        pile_up(demo)
         stages = json.loads((demo.data_dir / "metrics.json").read_text("utf-8"))
         jobs = {f"floorstream-{stage}": httpx.URL(address) for stage, address in stages.items()}
         config = {
@@ -61,6 +63,14 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
                 yield Watched(demo, f"http://{listen}", set(jobs))
             finally:
                 server.terminate()
+
+
+def pile_up(demo: Running) -> None:
+    """More units at an operation than its limit allows: an alert rings after its on-delay."""
+    now = format_instant(SystemClock().now_us())
+    scans = [{"unit_id": f"PILE-{n}", "read_point_id": "REPAIR-IN", "event_time": now} for n in range(40)]
+    with httpx.Client(base_url=demo.address, trust_env=False) as client:
+        assert client.post("/v1/scans", json=scans).status_code == 202
 
 
 def start_prometheus(home: Path, listen: str, output: Any) -> subprocess.Popen[bytes]:
