@@ -74,6 +74,16 @@ def number(
     )
 
 
+def counts(title: str, meaning: str, query: Query, colours: Sequence[tuple[str, str]], size: Size) -> stat.Panel:
+    """Several big numbers side by side, grey at zero. `colours`: column by name."""
+    sizes = common.VizTextDisplayOptions().title_size(WALL_TITLE).value_size(WALL_VALUE)
+    panel = number(title, meaning, query, "none", steps(), size, STALE).text(sizes)
+    for name, colour in colours:
+        at = [{"color": GREY, "value": None}, {"color": colour, "value": 1}]
+        panel = panel.override_by_name(name, [Property("thresholds", {"mode": "absolute", "steps": at})])
+    return panel
+
+
 def data_age(size: Size = (4, 5)) -> stat.Panel:
     """How old the numbers of the database are."""
     return number(

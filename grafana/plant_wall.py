@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.dashboard import GridPos
 
 from grafana.board import board
-from grafana.look import GREY, ORANGE, RED, STALE, bars, data_age, number, steps
+from grafana.look import BLUE, GREY, ORANGE, RED, SKY, STALE, bars, counts, data_age, number, steps
 from grafana.queries import DATABASE, sql
 
 FILE = "plant_wall"
@@ -41,7 +41,7 @@ def plant_wall() -> dashboard.Dashboard:
                 "最近 60 分钟内完工的单元数。Units completed in the last 60 minutes.",
                 sql(FILE, "completed_last_hour"),
                 "none",
-                steps((1, "#0072B2"), base=GREY),
+                steps((1, BLUE), base=GREY),
                 missing=STALE,
             ),
             number(
@@ -90,5 +90,28 @@ def plant_wall() -> dashboard.Dashboard:
                 steps((0, ORANGE), (600, RED)),
                 (10, 8),
             ).grid_pos(GridPos(8, 10, 14, 13)),
+            counts(
+                "设备 Machines",
+                "各状态的设备数，由 PackML 状态名得出；从未上报的设备不计。"
+                "Machines per condition, from PackML states by name; those that never told one are not counted.",
+                sql(FILE, "machines"),
+                (
+                    ("运行 running", BLUE),
+                    ("待料 starved", SKY),
+                    ("堵料 blocked", ORANGE),
+                    ("故障 down", RED),
+                    ("停用 off", GREY),
+                ),
+                (14, 6),
+            ).grid_pos(GridPos(6, 14, 0, 21)),
+            bars(
+                "故障最久 Down longest",
+                "故障中的设备与已持续时间。Machines that are down, and for how long.",
+                sql(FILE, "machines_down"),
+                "s",
+                steps((0, ORANGE), (300, RED)),
+                (10, 6),
+                missing=STALE,
+            ).grid_pos(GridPos(6, 10, 14, 21)),
         ],
     )

@@ -204,4 +204,29 @@ def _alerts() -> list[Panel]:
             "s",
             colours=(("late", BLUE), ("changes/s", SKY)),
         ),
+        curve(
+            "通知 Notifications",
+            "等待发送的通知数（按通道）与每秒未被接收的消息（按原因）。"
+            "Notifications that wait per channel, and messages not taken per second by reason.",
+            [
+                promql(selected("sum by (channel) (floorstream_notify_waiting{})"), "waiting {{channel}}", "A"),
+                promql(
+                    selected("sum by (reason) (rate(floorstream_notify_failures_total{}[$__rate_interval]))"),
+                    "{{reason}}",
+                    "B",
+                ),
+            ],
+            "none",
+        ),
+        curve(
+            "通知用时 Time to tell",
+            "从报警变化到对方应答，第 95 百分位；以及等得最久的。"
+            "From an alert's change to the target's answer, 95th percentile; and the longest that waits.",
+            [
+                promql(P95.format("notify_seconds", WHERE), "p95", "A"),
+                promql(selected("max(floorstream_notify_oldest_waiting_seconds{})"), "oldest", "B"),
+            ],
+            "s",
+            colours=(("p95", BLUE), ("oldest", ORANGE)),
+        ),
     ]

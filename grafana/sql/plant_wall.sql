@@ -54,3 +54,18 @@ SELECT CASE priority WHEN 'critical' THEN '‼ 紧急 ' WHEN 'high' THEN '! 高 
 FROM kpi.alerts
 ORDER BY rank, raised
 LIMIT 5
+
+-- name: machines
+SELECT CASE WHEN NOT f.stale THEN count(*) FILTER (WHERE m.condition = 'running') END AS "运行 running",
+       CASE WHEN NOT f.stale THEN count(*) FILTER (WHERE m.condition = 'starved') END AS "待料 starved",
+       CASE WHEN NOT f.stale THEN count(*) FILTER (WHERE m.condition = 'blocked') END AS "堵料 blocked",
+       CASE WHEN NOT f.stale THEN count(*) FILTER (WHERE m.condition = 'down') END AS "故障 down",
+       CASE WHEN NOT f.stale THEN count(*) FILTER (WHERE m.condition = 'off') END AS "停用 off"
+FROM kpi.freshness AS f LEFT JOIN kpi.machines_now AS m ON true
+GROUP BY f.stale
+
+-- name: machines_down
+SELECT label AS machine, lasts_s FROM kpi.machines_now
+WHERE last_condition = 'down'
+ORDER BY since, work_unit_id
+LIMIT 3

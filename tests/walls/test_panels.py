@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from loadtest.machines import WORK_UNITS
 from schemas.plant import load_plant
 from tests.walls.conftest import Filled
 from tests.walls.macros import expand
@@ -34,6 +35,7 @@ ALERT = """
     FROM (VALUES ('TEST', 'medium', 'active_unacknowledged'), ('L1.PRINT', 'critical', 'active_acknowledged'),
                  ('PACK', 'high', 'normal')) AS a (subject, priority, state)
 """
+DOWN = "UPDATE work_units SET condition = 'down', since = now() - interval '70 s' WHERE work_unit_id = 'L2-PLACER'"
 HEARTBEAT = """
     INSERT INTO plant_samples SELECT date_trunc('second', now()), now(), entered, completed, scrapped, in_process,
                                      in_transit, wip, newest_event
@@ -43,12 +45,13 @@ HEARTBEAT = """
 
 @asynccontextmanager
 async def reading(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection with the rights of the reader, after a heartbeat of aggregate's and with alerts that ring."""
+    """A connection of the reader's role, after a heartbeat, while alerts ring and a machine is down."""
     conn = await asyncpg.connect(dsn)
     transaction = conn.transaction()
     await transaction.start()
     await conn.execute(HEARTBEAT)
     await conn.execute(ALERT)
+    await conn.execute(DOWN)
     await conn.execute("SET LOCAL ROLE floorstream_reader; SET LOCAL statement_timeout = '5s'")
     yield conn
     await transaction.rollback()
@@ -98,10 +101,8 @@ def check(panel: dict[str, Any], rows: list[asyncpg.Record], filled: Filled) -> 
         assert len({row[0] for row in rows}) == len(rows) <= panel["options"]["reduceOptions"]["limit"]
         assert any(row[1] is not None for row in rows)
     elif panel["type"] == "stat":
-        ((value,),) = [tuple(row) for row in rows]
-        assert value is not None
-        assert is_number(value)
-        assert value >= 0
+        (row,) = rows
+        assert all(value is not None and is_number(value) and value >= 0 for value in row)
     else:
         assert panel["type"] == "table"
         styled = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
@@ -176,6 +177,15 @@ async def test_alerts_that_ring_are_on_the_wall_most_pressing_first(filled: Fill
     assert all(row["age_s"] == 240 for row in rows)
 
 
+async def test_machines_are_counted_by_what_they_do_and_the_one_down_is_named(
+    filled: Filled, reader: asyncpg.Connection
+) -> None:
+    (counts,) = await named(reader, filled, "Machines")
+    assert sum(counts) == len(WORK_UNITS)
+    assert counts["故障 down"] == 1
+    assert [tuple(row) for row in await named(reader, filled, "Down longest")] == [("L2-PLACER", 70)]
+
+
 async def test_numbers_that_have_stopped_are_not_shown(filled: Filled, reader: asyncpg.Connection) -> None:
     await reader.execute("RESET ROLE; UPDATE plant_samples SET observed = observed - interval '1 hour'")
     await reader.execute("SET LOCAL ROLE floorstream_reader")
@@ -184,7 +194,7 @@ async def test_numbers_that_have_stopped_are_not_shown(filled: Filled, reader: a
         if panel["title"].startswith("数据时效"):
             assert rows[0][0] > 3000
         elif panel["type"] == "stat":
-            assert rows[0][0] is None, panel["title"]
+            assert all(value is None for value in rows[0]), panel["title"]
         elif panel["title"] != "报警 Alerts":
             assert rows
             assert all(row[1] is None for row in rows), panel["title"]

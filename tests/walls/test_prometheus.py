@@ -25,6 +25,8 @@ PANELS = {panel["title"]: panel for panel in panels(BOARDS["system"])}
 TARGETS = {
     f"{title} {target['refId']}": target["expr"] for title, panel in PANELS.items() for target in panel["targets"]
 }
+SILENT = ("通知 Notifications", "通知用时 Time to tell")
+"""The demo has no channels, so nobody is told: these are asked, and may have nothing to say."""
 CHOSEN = {"$job": ".+", "$instance": ".+", "$__rate_interval": "10s"}
 """What Grafana puts in: all jobs and instances, and four times the time between scrapes at least."""
 
@@ -119,8 +121,13 @@ async def refuse_something(watched: Watched) -> None:
             await client.post("/v1/scans", json={**scan, "event_id": id_, "quantity": quantity})
 
 
-@pytest.mark.parametrize("expression", TARGETS.values(), ids=TARGETS)
-async def test_a_panel_gets_numbers(watched: Watched, ask: httpx.AsyncClient, expression: str) -> None:
+@pytest.mark.parametrize("name", TARGETS)
+async def test_a_panel_gets_numbers(watched: Watched, ask: httpx.AsyncClient, name: str) -> None:
+    expression = TARGETS[name]
+    if name.startswith(SILENT):
+        await curves(ask, expression)
+        return
+
     async def there() -> bool:
         await refuse_something(watched)
         found = await curves(ask, expression)
