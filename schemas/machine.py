@@ -1,5 +1,6 @@
 """floor.machines: what a machine says of itself: its PackML state, its part counters, or both."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -8,6 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from schemas.instant import SourceInstant
 from schemas.message import Count, EventId, Id, Message
 from schemas.text import bilingual
+
+_MARKS = re.compile(r"[\s_-]+")
 
 
 class MachineState(StrEnum):
@@ -33,8 +36,8 @@ class MachineState(StrEnum):
 
 
 def _state(value: object) -> object:
-    """Upper case is common, and newer editions write Completed for Complete."""
-    name = value.strip().lower() if isinstance(value, str) else value
+    """Upper case and Un-Holding, UN_SUSPENDING are common, and newer editions write Completed for Complete."""
+    name = _MARKS.sub("", value.lower()) if isinstance(value, str) else value
     return "complete" if name == "completed" else name
 
 

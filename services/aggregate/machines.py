@@ -5,7 +5,7 @@
                                            │
         states      what changed, and at the edges of shifts and breaks ─► floor.work_units p
         partials    counted parts of operations                         ─► floor.partials
-        histories   at most every 10 s, then the mark                   ─► floor.work_units p
+        histories   at most every 30 s, then the mark                   ─► floor.work_units p
 
 Everything published is a pure function of (generation, partition, offset) and, for states, of the edge they hold for.
 So a repeat, another owner or one that wakes up late writes nothing that differs; the greatest is the newest.
@@ -22,7 +22,7 @@ from services.core.machines import Course, History, Reading, Taken
 from services.core.shift_pieces import last_edge, next_edge
 from services.topology import HISTORY_PREFIX, MARK_KEY, MARKER_KEY
 
-HISTORIES_US = 10_000_000
+HISTORIES_US = 30_000_000
 """How often histories are written: so much is read again by the next owner."""
 AHEAD_US = 8 * 86_400_000_000
 """So far ahead the next edge of a calendar is looked for."""
@@ -239,7 +239,7 @@ class MachineLane:
         return (course.good if name.counter == "good" else course.reject).total
 
     def histories(self, now: int) -> tuple[list[Item], list[Item]]:
-        """The histories that have changed, at most every 10 s, and the mark to write once they are acknowledged."""
+        """The histories that have changed, at most every 30 s, and the mark to write once they are acknowledged."""
         is_news = self.position > self._marked + 1 or bool(self._unwritten)
         if not (self.ready and self.position and is_news) or 0 <= now - self._written_at < HISTORIES_US:
             return [], []

@@ -42,6 +42,17 @@ async def test_numbers_move_and_are_never_ahead_of_the_clock(demo: Running) -> N
     await until(moved, "the board shows units, and newer events than at first", 20)
 
 
+async def test_machines_are_shown_and_count_the_wip_beside_the_scans(demo: Running) -> None:
+    async def told() -> bool:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            units = (await client.get(f"{demo.address}/v1/work-units")).json()["work_units"]
+        operations = (await board(demo))["operations"]
+        counted = [each["state"]["counted"] for each in operations if each["state"]["counted"]]
+        return all(unit["state"] for unit in units) and len(counted) == 2 and all(c["came_in"] > 0 for c in counted)
+
+    await until(told, "every machine has a state, and both placers are counted", 30)
+
+
 async def test_the_history_gets_to_its_end(demo: Running) -> None:
     async def told() -> bool:
         done = [line.split(":")[1].split("/") for line in demo.lines if "history 历史数据" in line]

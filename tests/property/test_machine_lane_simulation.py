@@ -1,11 +1,14 @@
 """The machine lane without a broker: frame borders, crashes and late writers end in what one pass over the log says."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +18,7 @@ from services.core.equipment import PlantModel
 from services.core.machine_plant import MachinePlant
 from services.core.operations import Operations
 from services.core.partials import Partials
-from services.topology import MARKER_KEY
+from services.topology import HISTORY_PREFIX, MARKER_KEY
 from tests.machine_floor import PLANT, event, plant_of
 
 QUIET = settings(max_examples=60, deadline=None, database=None)
@@ -54,6 +57,7 @@ def log_of(random: Random) -> list[Record]:
     return [Record(offset, key, value) for offset, (key, value) in enumerate(values)]
 
 
+@cache
 def plants() -> dict[int, MachinePlant]:
     other = plant_of(PLANT.replace("suspended: blocked", "idle: down").replace("baseline: 3", "baseline: 4"))
     return {
@@ -112,9 +116,8 @@ def straight(log: list[Record]) -> Durable:
     return durable
 
 
-@QUIET
-@given(st.integers(0, 1 << 32))
-def test_crashes_and_late_writers_change_nothing(seed: int) -> None:
+def crashing_and_sleeping(seed: int) -> None:
+    """Owners come, write, die, or sleep and wake up; what is newest at the end is what one pass says."""
     random = Random(seed)
     log, durable, now = log_of(random), Durable(), NOW - 600 * SECOND
     lane, sleeper = owner(durable), None
@@ -130,7 +133,8 @@ def test_crashes_and_late_writers_change_nothing(seed: int) -> None:
         if random.random() < 0.3:
             sleeper, lane, begun = lane, owner(durable), False
         if sleeper is not None and random.random() < 0.3:
-            sleeper.take(log[sleeper.position : end], plants())
+            if random.random() < 0.5:
+                sleeper.take(log[sleeper.position : end], plants())
             durable.publish(sleeper, now)
     durable.publish(lane, NOW + AGAIN)
     expected = straight(log)
@@ -142,3 +146,40 @@ def test_crashes_and_late_writers_change_nothing(seed: int) -> None:
     again = Durable()
     again.publish(last, NOW + AGAIN)
     assert again.newest() == durable.newest()
+
+
+@QUIET
+@given(st.integers(0, 1 << 32))
+def test_crashes_and_late_writers_change_nothing(seed: int) -> None:
+    crashing_and_sleeping(seed)
+
+
+def goes_on_from_the_newest_history(lane: MachineLane, records: Iterable[Any]) -> None:
+    """As if whatever one work unit knows were known of all."""
+    _restore(lane, records)
+    lane.position = max([lane.position, *(unit.offset + 1 for unit in lane._units.values())])
+
+
+def believes_the_last_history(lane: MachineLane, records: Iterable[Any]) -> None:
+    """As if what was written last were the newest."""
+    _restore(lane, records)
+    for record in records:
+        if (record.key or b"").startswith(HISTORY_PREFIX):
+            name, _, offset, history = machines_wire.decode_history(record.value)
+            lane._units[name].history, lane._units[name].offset = history, offset
+
+
+_restore = MachineLane.restore
+
+
+@pytest.mark.parametrize("broken", [goes_on_from_the_newest_history, believes_the_last_history])
+def test_each_defence_is_needed(
+    broken: Callable[[MachineLane, Iterable[Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MachineLane, "restore", broken)
+    for seed in range(60):
+        try:
+            crashing_and_sleeping(seed)
+        except AssertionError:
+            return
+    pytest.fail("taken away, it was not missed")
