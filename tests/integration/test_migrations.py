@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -90,3 +91,16 @@ async def test_what_grows_is_a_hypertable_under_the_apache_licence(timescale: st
     rows = await ask(timescale, "SELECT hypertable_name FROM timescaledb_information.hypertables")
     assert {row["hypertable_name"] for row in rows} == HYPERTABLES
     assert await names(timescale, "BASE TABLE") >= TABLES
+
+
+async def test_where_hours_cannot_be_kept_ready_they_are_computed_on_reading_and_this_is_said(
+    empty_database: str,
+) -> None:
+    """A plain server that calls itself community edition: the statements of that edition fail."""
+    await ask(
+        empty_database, f"ALTER DATABASE {urlsplit(empty_database).path[1:]} SET timescaledb.license = 'timescale'"
+    )
+    said: list[str] = []
+    await migrate(empty_database, warn=said.append)
+    assert await ask(empty_database, "SELECT * FROM kpi.operation_hours") == []
+    assert [message for message in said if message.startswith("hours of operations are computed on reading")]
