@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "robot-token"
 SECRET = "SEC-robot-secret"
-KEYWORD = "报警"
+KEYWORD = "告警"
 PER_MINUTE = 20
 MINUTE = 60.0
 OLDEST_STAMP = 3600.0
@@ -59,6 +59,7 @@ class PhoneServer:
     taken: list[Request] = field(default_factory=list)
     too_often: int = 0
     retry_after: str = "1"
+    delay: float = 0.0
 
     async def __aenter__(self) -> "PhoneServer":
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,6 +132,7 @@ class PhoneServer:
             case Mode.HANG_UP:
                 return None
         answer = self._judge(request)
+        await asyncio.sleep(self.delay)
         return None if self.mode is Mode.CLOSE_AFTER_TAKING else answer
 
     def _judge(self, request: Request) -> bytes:

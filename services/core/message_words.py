@@ -1,4 +1,4 @@
-"""The words of messages, Chinese and English."""
+"""The words of messages, Chinese and English; those of the contract as schemas/glossary.yaml has them."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -33,8 +33,8 @@ class Words:
 LABELS: dict[str, Words] = {
     "zh": Words(
         language="zh", priority="【{}】", where="地点", situation="情况", find_first="先找", action="处理",
-        when="时间", lasted="持续", ended="结束", digest="【汇总】报警 {wrong} 条，恢复 {over} 条",
-        digest_more="另有 {} 条，见报警列表", and_more="，另有 {} 件", seconds="{} 秒", minutes="{} 分钟",
+        when="时间", lasted="持续", ended="结束", digest="【汇总】告警 {wrong} 条，恢复 {over} 条",
+        digest_more="另有 {} 条，见告警列表", and_more="，另有 {} 件", seconds="{} 秒", minutes="{} 分钟",
         hours="{} 小时", comma="，", colon="：", space="",
     ),
     "en": Words(
@@ -54,15 +54,15 @@ PRIORITIES: dict[str, Both] = {
 """Most urgent first."""
 
 HEADS: dict[str, Both] = {
-    "still_active": {"zh": "【仍在报警】", "en": "[Still active]"},
+    "still_active": {"zh": "【仍在告警】", "en": "[Still active]"},
     "resolved": {"zh": "【已恢复】", "en": "[Over]"},
 }
 
 MEASURES: dict[str, Both] = {
-    "wip_above": {"zh": "在制品积压", "en": "too many units"},
-    "wip_below": {"zh": "断料风险", "en": "running out of units"},
-    "unit_dwell_above": {"zh": "单元停留过久", "en": "units stay too long"},
-    "no_departure_for": {"zh": "久无产出", "en": "nothing leaves"},
+    "wip_above": {"zh": "在制品超上限", "en": "WIP above the limit"},
+    "wip_below": {"zh": "断料", "en": "starvation"},
+    "unit_dwell_above": {"zh": "单元滞留", "en": "units that do not move"},
+    "no_departure_for": {"zh": "长时间无转出", "en": "nothing leaves"},
     "machine_down_for": {"zh": "设备停机", "en": "machine down"},
 }
 
@@ -73,7 +73,7 @@ SITUATIONS: dict[str, Both] = {
         "zh": "{over} 件停留超过 {limit}，最久 {value}",
         "en": "{over} units longer than {limit}, the longest {value}",
     },
-    "no_departure_for": {"zh": "已 {value} 无产出，限 {limit}", "en": "nothing has left for {value}, limit {limit}"},
+    "no_departure_for": {"zh": "已 {value} 无转出，限 {limit}", "en": "nothing has left for {value}, limit {limit}"},
     "machine_down_for": {"zh": "已停机 {value}，限 {limit}", "en": "down for {value}, limit {limit}"},
 }
 

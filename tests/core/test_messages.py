@@ -24,7 +24,7 @@ def lines(message: Message) -> dict[str, str]:
 
 def test_a_pile_up_in_chinese() -> None:
     message = tell(facts(), "zh")
-    assert message.title == "【中】印刷：在制品积压"
+    assert message.title == "【中】印刷：在制品超上限"
     assert lines(message) == {
         "地点": "印刷 (L1.OP10) · 一号线",
         "情况": "在制 43，上限 40",
@@ -36,14 +36,14 @@ def test_a_pile_up_in_chinese() -> None:
 
 def test_a_pile_up_in_english() -> None:
     message = tell(facts(priority="critical"), "en")
-    assert message.title == "[Critical] Print: too many units"
+    assert message.title == "[Critical] Print: WIP above the limit"
     assert lines(message)["Situation"] == "43 units, limit 40"
     assert lines(message)["Find first"] == "SN-1 (15 min)"
 
 
 def test_both_languages_begin_with_chinese() -> None:
     message = tell(facts(), "both")
-    assert message.title == "【中】印刷：在制品积压 / [Medium] Print: too many units"
+    assert message.title == "【中】印刷：在制品超上限 / [Medium] Print: WIP above the limit"
     assert message.lines[0].label == "地点"
     assert "Where" in lines(message)
 
@@ -71,7 +71,7 @@ def test_units_that_stay_too_long_are_counted_and_the_oldest_named() -> None:
 )
 def test_the_end_says_how_long_it_lasted_and_how_it_ended(end: str, words: str) -> None:
     message = tell(facts("resolved", end=end), "zh")
-    assert message.title == "【已恢复】印刷：在制品积压"
+    assert message.title == "【已恢复】印刷：在制品超上限"
     assert lines(message)["持续"] == "2 分钟"
     assert lines(message)["结束"] == words
     assert not message.urgent
@@ -81,10 +81,10 @@ def test_a_digest_counts_and_names_the_most_urgent_first() -> None:
     many = [facts(alert_id=f"a{n}", priority="low") for n in range(30)]
     urgent = facts(alert_id="z", priority="critical", subject_id="L1.OP20", measure="unit_dwell_above")
     message = sum_up([*many, facts("resolved"), urgent], "zh")
-    assert message.title == "【汇总】报警 31 条，恢复 1 条"
+    assert message.title == "【汇总】告警 31 条，恢复 1 条"
     assert message.lines[0].label == "【紧急】"
     assert "贴片" in message.lines[0].text
-    assert message.lines[-1].text == "另有 24 条，见报警列表"
+    assert message.lines[-1].text == "另有 24 条，见告警列表"
 
 
 def test_a_unit_of_an_unknown_operation_is_told_by_its_id() -> None:

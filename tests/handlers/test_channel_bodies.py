@@ -33,13 +33,13 @@ def evil() -> Note:
 def test_dingtalk_card_where_there_is_a_link() -> None:
     """https://open.dingtalk.com/document/orgapp/custom-bot-send-message-type (整体跳转 ActionCard)"""
     text = (
-        "### 【中】印刷：在制品积压\n\n**地点** 印刷 (L1.OP10) · 一号线\n\n**情况** 在制 43，上限 40\n\n"
-        "**先找** SN-1 (15 分钟)\n\n**处理** 疏通下道工序，或暂停向本工序投料\n\n**时间** 11-23 14:00\n\n报警"
+        "### 【中】印刷：在制品超上限\n\n**地点** 印刷 (L1.OP10) · 一号线\n\n**情况** 在制 43，上限 40\n\n"
+        "**先找** SN-1 (15 分钟)\n\n**处理** 疏通下道工序，或暂停向本工序投料\n\n**时间** 11-23 14:00\n\n告警"
     )
-    assert loaded(dingtalk.body(NOTE, [], "报警")) == {
+    assert loaded(dingtalk.body(NOTE, [], "告警")) == {
         "msgtype": "actionCard",
         "actionCard": {
-            "title": "【中】印刷：在制品积压", "text": text, "singleTitle": "打开 Open",
+            "title": "【中】印刷：在制品超上限", "text": text, "singleTitle": "打开 Open",
             "singleURL": "https://f.example/andon?t=abc",
         },
     }  # fmt: skip
@@ -64,7 +64,7 @@ def test_dingtalk_signs_timestamp_and_secret() -> None:
 
 
 def test_a_keyword_that_is_there_already_is_not_added() -> None:
-    assert loaded(dingtalk.body(NOTE, [], "积压"))["actionCard"]["text"].endswith("11-23 14:00")
+    assert loaded(dingtalk.body(NOTE, [], "超上限"))["actionCard"]["text"].endswith("11-23 14:00")
 
 
 def test_wecom_markdown() -> None:
@@ -72,7 +72,7 @@ def test_wecom_markdown() -> None:
     content = loaded(wecom.body(NOTE, []))
     assert content["msgtype"] == "markdown"
     assert content["markdown"]["content"].split("\n")[:2] == [
-        '**<font color="warning">【中】印刷：在制品积压</font>**',
+        '**<font color="warning">【中】印刷：在制品超上限</font>**',
         '> <font color="comment">地点</font> 印刷 (L1.OP10) · 一号线',
     ]
     assert content["markdown"]["content"].endswith("\n[打开 Open](https://f.example/andon?t=abc)")
@@ -83,17 +83,17 @@ def test_wecom_text_that_mentions_by_mobile_number() -> None:
     content = loaded(wecom.body(NOTE, ["13800000000"]))
     assert content["msgtype"] == "text"
     assert content["text"]["mentioned_mobile_list"] == ["13800000000"]
-    assert content["text"]["content"].startswith("【中】印刷：在制品积压\n地点: 印刷 (L1.OP10)")
+    assert content["text"]["content"].startswith("【中】印刷：在制品超上限\n地点: 印刷 (L1.OP10)")
 
 
 def test_feishu_card_with_signature() -> None:
     """https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot (签名校验: the key is "timestamp\\nsecret")"""
-    content = loaded(feishu.body(NOTE, ["ou_1"], "报警", "sec", T0))
+    content = loaded(feishu.body(NOTE, ["ou_1"], "告警", "sec", T0))
     assert content["timestamp"] == "1795413600"
     assert content["sign"] == "2EfCSYAQsolhg7bPT9DCCEDZ7AZeVz+zYdr1IhfzzeA="
     assert content["msg_type"] == "interactive"
     card = content["card"]
-    assert card["header"] == {"title": {"tag": "plain_text", "content": "【中】印刷：在制品积压"}, "template": "red"}
+    assert card["header"] == {"title": {"tag": "plain_text", "content": "【中】印刷：在制品超上限"}, "template": "red"}
     assert card["elements"][0] == {
         "tag": "div", "text": {"tag": "plain_text", "content": "地点  印刷 (L1.OP10) · 一号线"},
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.adapters import notify_wire
+from services.adapters import notify_wire, outbox_rows
 from services.adapters.outbox_rows import OutboxRows, Taken
 from services.notify import app, sender
 
@@ -71,6 +71,13 @@ def _rate() -> None:
         self._sql = {**self._sql, "room": "SELECT NULL::timestamptz WHERE $1 = '' AND $2 = 0 AND $3 = 0.0"}
 
     OutboxRows.__init__ = hasty  # type: ignore[method-assign]
+
+
+def short_lease() -> None:
+    """No defence, but leases of two seconds, for tests that wait until one has run out."""
+    outbox_rows.LEASE_SECONDS = 2.0
+    if sender.LEASE_SECONDS < 1e9:  # type: ignore[attr-defined]
+        sender.LEASE_SECONDS = 2.0  # type: ignore[attr-defined]
 
 
 DEFENCES: Mapping[str, Callable[[], None]] = {

@@ -88,7 +88,7 @@ async def test_still_active_after_a_mute_is_told_and_so_is_its_end(floor: Floor,
     await floor.alert(over(version=3))
     await taken(server, 2)
     assert told(server) == [("a|x/1/still_active",), ("a|x/1/resolved",)]
-    assert "仍在报警" in server.taken[0].body["title"]
+    assert "仍在告警" in server.taken[0].body["title"]
 
 
 async def test_a_channel_that_is_not_there_is_recorded_and_nothing_waits(floor: Floor) -> None:
@@ -187,7 +187,7 @@ async def test_five_hundred_at_once_become_digests_and_nobody_is_left_out(floor:
     assert set(server.keys.values()) == {1}
     assert len(server.keys) == 500
     assert len(server.taken) == 1
-    assert server.taken[0].body["title"] == "【汇总】报警 500 条，恢复 0 条"
+    assert server.taken[0].body["title"] == "【汇总】告警 500 条，恢复 0 条"
     assert server.taken[0].body["alerts"][0]["alert_id"] == "rule|op-77"
     assert floor.metric("notify_digests_total", channel="robot") == 1
 
