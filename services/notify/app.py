@@ -1,14 +1,15 @@
 """Wires notify: floor.alerts ─► who is told (handler.py) ─► outbox in the database ─► one sender per channel.
 
 intake    records ──► rows and the position after them, in one transaction: read again they ask for the same rows
-senders   rows under a lease ──► channels; nothing before what was there at the start has been read, so that an
-          incident that is over already calls nobody
+senders   rows under a lease ──► channels; what was there at the start is read before, so that an incident that is
+          over already calls nobody
 census    how much waits where, for metrics
 
 Several processes may run: the group deals out partitions, the outbox rows.
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -46,6 +47,7 @@ READ_RECORDS = 500
 READ_SECONDS = 0.2
 QUIET_READS = 2
 """So many empty reads in a row: what was there at the start has been read."""
+CATCH_UP_SESSIONS = 2.0
 CENSUS_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
 FINISH_SECONDS = 6.0
@@ -101,7 +103,8 @@ class Notify:
         """Begin no further message, but end those under way: else they would have to be sent once more."""
         for sender in self._senders:
             sender.stop()
-        if self._caught_up.is_set() and sending:
+        self._caught_up.set()
+        if sending:
             await asyncio.wait(sending, timeout=FINISH_SECONDS)
 
     async def _leave(self) -> None:
@@ -182,7 +185,10 @@ class Notify:
         self._positions = {}
 
     async def _send(self, sender: Sender) -> None:
-        await self._caught_up.wait()
+        """Once caught up; without partitions to read, or a broker, what the outbox holds is sent all the same."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_SESSIONS * self._settings.kafka.session_timeout_s):
+                await self._caught_up.wait()
         await sender.run()
 
     async def _count_waiting(self) -> None:
