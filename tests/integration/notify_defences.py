@@ -62,17 +62,6 @@ def _rows_that_know() -> None:
     _positions()
 
 
-def _rate() -> None:
-    """Nobody looks at the times of what was sent before."""
-    init = OutboxRows.__init__
-
-    def hasty(self: OutboxRows, *rest: Any) -> None:
-        init(self, *rest)
-        self._sql = {**self._sql, "room": "SELECT NULL::timestamptz WHERE $1 = '' AND $2 = 0 AND $3 = 0.0"}
-
-    OutboxRows.__init__ = hasty  # type: ignore[method-assign]
-
-
 def short_lease() -> None:
     """No defence, but leases of two seconds, for tests that wait until one has run out."""
     outbox_rows.LEASE_SECONDS = 2.0
@@ -86,5 +75,4 @@ DEFENCES: Mapping[str, Callable[[], None]] = {
     "epochs": _epochs,
     "rows that know": _rows_that_know,
     "positions": _positions,
-    "rate": _rate,
 }

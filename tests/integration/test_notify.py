@@ -164,6 +164,7 @@ async def more_messages_allowed(dsn: str) -> None:
     await ask(dsn, "UPDATE notify_attempts SET at = at - interval '11 minutes'")
 
 
+@pytest.mark.slow
 async def test_without_leases_two_at_once_send_messages_twice(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -179,7 +180,7 @@ async def twice(server: PhoneServer) -> bool:
     return max(server.keys.values(), default=0) > 1
 
 
-@pytest.mark.parametrize("point", ["leased", "before_send"])
+@pytest.mark.parametrize("point", ["leased", pytest.param("before_send", marks=pytest.mark.slow)])
 async def test_a_holder_that_sleeps_past_its_lease_sends_nothing_when_it_wakes_up(
     point: str, notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -197,6 +198,7 @@ async def test_a_holder_that_sleeps_past_its_lease_sends_nothing_when_it_wakes_u
     assert await repeats(database) == (1 if point == "before_send" else 0)
 
 
+@pytest.mark.slow
 async def test_without_the_check_of_its_lease_it_does_send(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -229,6 +231,7 @@ async def test_whoever_has_lost_a_partition_is_not_listened_to_even_after_a_rest
     assert server.keys == {firing(): 1}
 
 
+@pytest.mark.slow
 async def test_without_epochs_it_is(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -274,6 +277,7 @@ async def test_records_read_again_from_the_beginning_tell_nobody_twice(
     assert server.keys == {firing(n): 1 for n in range(5)}
 
 
+@pytest.mark.slow
 async def test_rows_that_do_not_know_themselves_again_would(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -297,6 +301,7 @@ async def told_at_least(dsn: str, rows: int) -> bool:
     return int((await ask(dsn, "SELECT count(*) FROM notifications WHERE state = 'sent'"))[0][0]) >= rows
 
 
+@pytest.mark.slow
 async def test_killed_again_and_again_under_load_nobody_is_forgotten(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:

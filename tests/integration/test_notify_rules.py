@@ -223,11 +223,7 @@ async def test_a_digest_that_may_have_arrived_goes_out_again_as_it_was(floor: Fl
 
 async def test_the_rate_is_never_passed_by_two_senders_and_a_restart(floor: Floor, server: PhoneServer) -> None:
     """Twenty a minute for many recipients of one channel: the send times are in the database."""
-    for n in range(60):
-        facts = facts_of(counted(raised(f"a|{n}")), floor.model, "firing")
-        await floor.tell(waiting(facts, member=f"person-{n}"))
-    floor.send("robot", server.url, per_minute=20)
-    floor.send("robot", server.url, per_minute=20)
+    await crowd(floor, server)
     await taken(server, 20)
     for task in floor.tasks:
         task.cancel()
@@ -237,6 +233,21 @@ async def test_the_rate_is_never_passed_by_two_senders_and_a_restart(floor: Floo
     assert len(server.requests) == 20
     await ask(floor.dsn, "UPDATE notify_attempts SET at = at - interval '66 seconds'")
     await taken(server, 40)
+
+
+async def test_without_the_times_in_the_database_it_is(floor: Floor, server: PhoneServer) -> None:
+    floor.rows._sql = {**floor.rows._sql, "room": "SELECT NULL::timestamptz WHERE $1 = '' AND $2 = 0 AND $3 = 0.0"}
+    await crowd(floor, server)
+    await taken(server, 21)
+
+
+async def crowd(floor: Floor, server: PhoneServer) -> None:
+    """Sixty people to be told by one channel of twenty a minute, and two senders that do so."""
+    for n in range(60):
+        facts = facts_of(counted(raised(f"a|{n}")), floor.model, "firing")
+        await floor.tell(waiting(facts, member=f"person-{n}"))
+    floor.send("robot", server.url, per_minute=20)
+    floor.send("robot", server.url, per_minute=20)
 
 
 async def counted_as(floor: Floor, name: str, number: float, **labels: str) -> bool:
