@@ -77,8 +77,8 @@ def database_url(environment: Mapping[str, str]) -> str:
     BadSetting, which never shows what the file or the address holds.
     """
     url = environment.get("FLOORSTREAM_DATABASE_URL", "")
-    file = environment.get("FLOORSTREAM_DATABASE_PASSWORD_FILE", "")
-    if not url or not file:
+    password = secret(environment, "FLOORSTREAM_DATABASE_PASSWORD_FILE") if url else ""
+    if not password:
         return url
     try:
         parts = urlsplit(url)
@@ -91,18 +91,21 @@ def database_url(environment: Mapping[str, str]) -> str:
             "is set: postgresql://USER@HOST:PORT/NAME"
         )
     host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{quote(unquote(user), safe='')}:{quote(_secret(file), safe='')}@{host}").geturl()
+    return parts._replace(netloc=f"{quote(unquote(user), safe='')}:{quote(password, safe='')}@{host}").geturl()
 
 
-def _secret(file: str) -> str:
-    """What a file with a secret holds, its line end cut."""
+def secret(environment: Mapping[str, str], name: str) -> str:
+    """What the file holds that this variable names, its line end cut; empty where none is named. Raises BadSetting."""
+    file = environment.get(name, "")
+    if not file:
+        return ""
     try:
         text = Path(file).read_text("utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise BadSetting(f"FLOORSTREAM_DATABASE_PASSWORD_FILE={file} cannot be read: {why}") from None
+        raise BadSetting(f"{name}={file} cannot be read: {why}") from None
     if not text:
-        raise BadSetting(f"FLOORSTREAM_DATABASE_PASSWORD_FILE={file} is empty: it has to hold the password")
+        raise BadSetting(f"{name}={file} is empty: it has to hold a password")
     return text
 
 

@@ -67,6 +67,19 @@ async def migrate(dsn: str, folder: Path = MIGRATIONS, warn: Callable[[str], Non
         await conn.close()
 
 
+async def give_reader_password(dsn: str, password: str) -> None:
+    """Let the role of walls and reports (deploy/migrations/009_reader.sql) log in with this password from now on."""
+    conn = await asyncpg.connect(dsn, timeout=10)
+    try:
+        # A password cannot be a parameter; the server quotes it.
+        statement = await conn.fetchval(
+            "SELECT format('ALTER ROLE floorstream_reader PASSWORD %L', $1::text)", password
+        )
+        await conn.execute(statement)
+    finally:
+        await conn.close()
+
+
 async def missing(conn: asyncpg.Connection, folder: Path = MIGRATIONS) -> list[str]:
     """Names of the migrations this database lacks, without changing anything."""
     if await conn.fetchval("SELECT to_regclass('schema_migrations')") is None:

@@ -1,5 +1,7 @@
-"""`floorstream keys new|list|revoke`: the keys of the sources that may write. The file holds hashes; a token is shown
-once, when it is made."""
+"""`floorstream keys init|new|list|revoke`: the keys of the sources that may write.
+
+The file holds hashes; a token is shown once, when it is made.
+"""
 
 import argparse
 import os
@@ -8,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from services.adapters.alert_links import make_key
 from services.adapters.api_keys import BadKeyFile, new_key
 from services.adapters.api_keys_write import Entry, change_entries, read_entries
 from services.adapters.clock import SystemClock
@@ -30,7 +33,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="the keys of the sources that may write",
         description="The key file holds hashes only; running stages notice a change at once, nothing is restarted.",
     )
-    commands = parser.add_subparsers(dest="keys_command", required=True, metavar="new|list|revoke")
+    commands = parser.add_subparsers(dest="keys_command", required=True, metavar="init|new|list|revoke")
+    init = commands.add_parser(
+        "init", help="make the key file, and the key of FLOORSTREAM_LINK_KEY_FILE, where missing"
+    )
+    init.set_defaults(func=lambda arguments: _done(arguments, _init))
     new = commands.add_parser("new", help="make a key and print its token, which is shown this once")
     new.add_argument("id", metavar="ID", type=_id, help="name of the key: letters, digits, - and _")
     new.add_argument("--source", metavar="SOURCE", type=_source, default=None, help="who sends with it; default ID")
@@ -41,7 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     revoke = commands.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("id", metavar="ID")
     revoke.set_defaults(func=lambda arguments: _done(arguments, _revoke))
-    for command in (new, listing, revoke):
+    for command in (init, new, listing, revoke):
         command.add_argument("--file", metavar="FILE", type=Path, default=None, help="else FLOORSTREAM_KEYS_FILE")
 
 
@@ -73,6 +80,17 @@ def _done(arguments: argparse.Namespace, work: Callable[[Path, argparse.Namespac
         print(no, file=sys.stderr)
         return 1
     return 0
+
+
+def _init(file: Path, arguments: argparse.Namespace) -> None:
+    if not file.exists():
+        change_entries(file, lambda entries: entries)
+    link_key = os.environ.get("FLOORSTREAM_LINK_KEY_FILE", "")
+    try:
+        if link_key:
+            make_key(Path(link_key))
+    except OSError as error:
+        raise NotDone(f"cannot write {link_key} 无法写入: {error.strerror}") from error
 
 
 def _new(file: Path, arguments: argparse.Namespace) -> None:

@@ -7,8 +7,9 @@ import sys
 
 import asyncpg
 
-from services.adapters.migrate import MigrationError, migrate
+from services.adapters.migrate import MigrationError, give_reader_password, migrate
 from services.embedded.instance import InstanceNotFound, find_instance
+from services.settings import BadSetting, secret
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -20,10 +21,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Apply what is missing. Exit code 0 done, 1 it cannot be done, 2 no database named."""
+    """Apply what is missing. Exit code 0 done, 1 it cannot be done, 2 settings."""
     try:
         dsn = arguments.database or find_instance(arguments.instance, os.environ).database
-    except InstanceNotFound as error:
+        reader = secret(os.environ, "FLOORSTREAM_READER_PASSWORD_FILE")
+    except (InstanceNotFound, BadSetting) as error:
         print(error, file=sys.stderr)
         return 2
     if not dsn:
@@ -31,8 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     try:
         applied = asyncio.run(migrate(dsn, warn=lambda said: print(said, file=sys.stderr)))
+        if reader:
+            asyncio.run(give_reader_password(dsn, reader))
     except (MigrationError, asyncpg.PostgresError, OSError) as error:
-        print(f"the database could not be migrated: {error}", file=sys.stderr)
+        print(f"the database could not be migrated: {error or repr(error)}", file=sys.stderr)
         return 1
     for name in applied:
         print(f"applied {name}")

@@ -30,6 +30,7 @@ from services.adapters.kafka_consumer import Assignment, GroupFeed
 from services.adapters.metrics import Metrics
 from services.adapters.outbox_rows import OutboxRows, Position
 from services.adapters.plant_master import PlantMaster, follow
+from services.adapters.pulse import Pulse
 from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
 from services.core.equipment import PlantModel
@@ -53,22 +54,20 @@ FORGET_SECONDS = 3600.0
 FINISH_SECONDS = 6.0
 STOP_SECONDS = 2.0
 
-Ready = Callable[[], object]
-
 
 class Notify:
     """One process of the notify stage."""
 
     def __init__(
         self, settings: StageSettings, channels: Mapping[str, Channel], links: Links, outbox: OutboxRows,
-        metrics: Metrics, ready: Ready = lambda: None, reached: Callable[[str], None] = lambda point: None,
+        metrics: Metrics, pulse: Pulse, reached: Callable[[str], None] = lambda point: None,
     ) -> None:  # fmt: skip
-        """Nothing happens before run(). `ready` is called whenever it begins to take work."""
+        """Nothing happens before run(). `pulse` hears when it begins to take work, and of every read."""
         self._settings = settings
         self._channels = channels
         self._outbox = outbox
         self._metrics = metrics
-        self._ready = ready
+        self._pulse = pulse
         self._master = follow(settings.kafka.brokers)
         self._feed = GroupFeed(settings.kafka, topology.NOTIFY_GROUP, (topology.ALERTS.name,), self._let_go)
         self._desk = Desk(notify_wire.counted, models(self._master), channels.__contains__)
@@ -128,6 +127,7 @@ class Notify:
             self._quiet = 0 if batches or not self._positions else self._quiet + 1
             if self._quiet >= QUIET_READS:
                 self._caught_up.set()
+            self._pulse.beat()
 
     async def _take_over(self, assignment: Assignment) -> None:
         """Go on with these partitions where the database stands; without any we only send."""
@@ -145,7 +145,7 @@ class Notify:
         if not partitions:
             self._caught_up.set()
         log.info("takes work: partitions %s of %s", partitions, topology.ALERTS.name)
-        self._ready()
+        self._pulse.ready()
 
     async def _take(self, partition: int, records: list[Any]) -> None:
         at = self._positions.get(partition)
@@ -252,10 +252,9 @@ async def serve(
         )
     metrics.listen(settings.host, settings.metrics_port)
     pool = await open_pool(settings.database_url, application="floorstream notify", maximum=4)
-    ready = Path(ready_file).touch if ready_file else lambda: None
     outbox = OutboxRows(pool, settings.generation)
     try:
-        await Notify(settings, channels, links, outbox, metrics, ready, reached).run(stop)
+        await Notify(settings, channels, links, outbox, metrics, Pulse(ready_file), reached).run(stop)
     except Exception as error:
         return end_code(error)
     finally:

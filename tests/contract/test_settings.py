@@ -4,7 +4,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_any
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from services.embedded.instance import InstanceNotFound, find_instance
@@ -27,7 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("secrets")
 
 
-@given(password=TEXT, end=st.sampled_from(["", "\n", "\r\n"]))
+@settings(deadline=None)  # a busy disk is no fault
+@for_any(password=TEXT, end=st.sampled_from(["", "\n", "\r\n"]))
 def test_any_password_arrives_whole(folder: Path, password: str, end: str) -> None:
     file = folder / "password"
     file.write_bytes((password + end).encode())
@@ -40,9 +42,9 @@ def test_any_password_arrives_whole(folder: Path, password: str, end: str) -> No
 
 def test_stages_and_commands_take_it_alike(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("s3cret\n")
-    settings = environment(tmp_path / "p")
-    assert read(settings).database_url == find_instance(None, settings).database
-    assert "s3cret" in read(settings).database_url
+    given = environment(tmp_path / "p")
+    assert read(given).database_url == find_instance(None, given).database
+    assert "s3cret" in read(given).database_url
 
 
 def test_without_a_file_the_address_is_as_given() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.adapters.alert_links import load_key
 from services.adapters.api_keys import KeyFile, NoAccess, source_of
 from services.adapters.api_keys_write import change_entries
 from services.adapters.clock import SystemClock
@@ -38,6 +39,19 @@ def may_write(file: Path, token: str) -> bool:
 def test_the_token_opens_the_door_as_its_source(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     token = new(capsys, "gate-1", "--source", "产线 1")
     assert source_of(KeyFile(file), f"Bearer {token}", SystemClock()) == "产线 1"
+
+
+def test_init_makes_what_is_missing_and_nothing_else(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = file.with_name("link.key")
+    monkeypatch.setenv("FLOORSTREAM_LINK_KEY_FILE", str(link))
+    assert main(["keys", "init"]) == 0
+    running = KeyFile(file)
+    token, made = new(capsys, "gate-1"), load_key(link)
+    assert main(["keys", "init"]) == 0
+    assert source_of(running, f"Bearer {token}", SystemClock()) == "gate-1"
+    assert load_key(link) == made
 
 
 def test_the_file_is_for_its_owner_and_holds_no_token(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

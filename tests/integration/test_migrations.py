@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from services.adapters.migrate import MIGRATIONS, MigrationError, available, migrate, missing
+from services.cli import main
 from services.embedded.timescale import TimescaleApache
 from tests.parts import ask
 
@@ -55,6 +56,19 @@ async def test_the_second_time_nothing_is_applied(database: str) -> None:
 async def test_several_at_once_apply_each_file_once(empty_database: str) -> None:
     applied = await asyncio.gather(*[migrate(empty_database) for _ in range(4)])
     assert sorted(name for names_now in applied for name in names_now) == [migration.name for migration in available()]
+
+
+async def test_the_reader_gets_the_password_of_the_file(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text('it\'s \\ "42" 密\n', encoding="utf-8")
+    monkeypatch.setenv("FLOORSTREAM_READER_PASSWORD_FILE", str(tmp_path / "password"))
+    assert await asyncio.to_thread(main, ["migrate", "--database", empty_database]) == 0
+    hashed = await ask(empty_database, "SELECT rolpassword FROM pg_authid WHERE rolname = 'floorstream_reader'")
+    assert hashed[0][0].startswith("SCRAM-SHA-256$")
+    reader = await asyncpg.connect(empty_database, user="floorstream_reader", password='it\'s \\ "42" 密')
+    assert await reader.fetchval("SELECT count(*) FROM kpi.visits") == 0
+    await reader.close()
 
 
 async def test_what_is_missing_is_named_without_changing_anything(empty_database: str) -> None:
