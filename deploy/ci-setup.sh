@@ -15,6 +15,11 @@ wanted=(
     chromium:chromium           # the board in a browser
     prometheus:prometheus       # dashboards and alert rules on real metrics; promtool is in it
     mmdebstrap:mmdebstrap       # TimescaleDB's Apache edition in a tree of its own
+    podman:podman               # the image and the compose file; the next four: what starts and connects containers
+    runc:runc
+    /usr/lib/podman/netavark:netavark
+    /usr/lib/podman/aardvark-dns:aardvark-dns
+    iptables:iptables
 )
 missing=()
 for pair in "${wanted[@]}"; do
