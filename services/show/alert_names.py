@@ -1,4 +1,4 @@
-"""What the ids of an alert are called in the plant model, whose it is and what to do about it.
+"""What the ids of an alert are called in the plant model, whose it is (as core.roster has it) and what to do about it.
 
 An alert outlives its rule and its operation: what the plant model no longer has is called by its id.
 """
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.core.equipment import PlantModel
+from services.core.message_words import ACTIONS
 
 Document = dict[str, Any]
-_NONE = {"en": "", "zh": ""}
 
 
 class AlertNames:
@@ -22,7 +22,10 @@ class AlertNames:
         self.teams: list[Document] = [{"id": team["id"], "name": team["name"]} for team in teams]
         self._rules = {rule["id"]: rule for rule in alerting.get("rules", ())}
         self._center_of: Mapping[str, str] = model.work_center_of if model else {}
-        self._team_of = {center: team["id"] for team in reversed(teams) for center in team["work_centers"]}
+        self._teams_of: dict[str, list[str]] = {}
+        for team in teams:
+            for center in team["work_centers"]:
+                self._teams_of.setdefault(center, []).append(team["id"])
         self._people = {member["id"]: member["name"] for team in teams for member in team["members"]}
         subjects = (*document.get("operations", ()), *document.get("work_units", ()))
         self._subjects = _names(subjects)
@@ -37,14 +40,20 @@ class AlertNames:
             "subject_name": self._subjects.get(alert["subject_id"], _called(alert["subject_id"])),
             "work_center": center,
             "work_center_name": self._centers.get(center, _called(center)),
-            "team": rule.get("team") or self._team_of.get(center),
-            "to_do": rule.get("action") or _NONE,
+            "teams": [rule["team"]] if rule.get("team") else self._teams_of.get(center, []),
+            "to_do": _to_do(rule, alert["measure"]),
             "acknowledged_by_name": self._person(alert["acknowledged_by"]),
             "shelved_by_name": self._person(alert["shelved_by"]),
         }
 
     def _person(self, who: str | None) -> str | None:
         return None if who is None else self._people.get(who, who)
+
+
+def _to_do(rule: Mapping[str, Any], measure: str) -> Document:
+    """What the rule says; else what messages say of the measure. In each language what there is of it."""
+    said, usual = rule.get("action") or {}, ACTIONS.get(measure, {})
+    return {language: said.get(language) or usual.get(language, "") for language in ("en", "zh")}
 
 
 def _names(things: Iterable[Mapping[str, Any]]) -> dict[str, Document]:

@@ -112,7 +112,7 @@ class Alerts:
         """Alerts, most urgent first."""
         wanted = self._wanted(asked)
         found = [self.shown(alert) for _, alert in self._newest.values() if wanted(alert)]
-        return sorted((a for a in found if asked.team in (None, a["team"])), key=urgency)
+        return sorted((a for a in found if asked.team is None or asked.team in a["teams"]), key=urgency)
 
     def _wanted(self, asked: Asked) -> Callable[[Alert], bool]:
         def wanted(alert: Alert) -> bool:

@@ -304,7 +304,7 @@ async def test_alerts_that_nobody_judges_any_more_look_like_it_on_phone_and_boar
     give(served.shown.board, plant(served.clock.now))  # the floor is alive, its alerts are not
     await page.until("document.getElementById('banner').textContent.startsWith('No news since')")
     await page.go(f"{served.url}/?wall=0&lang=en")
-    await page.until("document.querySelector('.strip-stale').textContent.startsWith('Stale since')")
+    await page.until("document.querySelector('.strip-stale')?.textContent.startsWith('Stale since')")
     assert await page.ask("document.querySelector('.strip').hasAttribute('data-stale')")
 
 

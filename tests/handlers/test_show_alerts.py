@@ -8,10 +8,12 @@ import pytest
 
 from schemas.alerts import Alert as Contract
 from schemas.message import validated
-from schemas.plant_alerting import Priority
+from schemas.plant_alerting import Measure, Priority
 from services.adapters.alerts_feed import deliver
 from services.adapters.kafka_follow import Record
+from services.core import roster
 from services.core.equipment import PlantModel
+from services.core.message_words import ACTIONS
 from services.show.alerts import ALL, OPEN, PRIORITIES, Alerts, Asked
 from services.show.handler import Board
 from services.show.screens import Phone, Wall
@@ -141,18 +143,26 @@ def test_an_alert_is_told_with_the_names_of_the_plant_model() -> None:
     known = given(alert("A"), acknowledged("li", subject="A", rule="R"))
     known.take_model(with_teams())
     by_rule = {found["rule_id"]: found for found in known.listed()}
-    assert (by_rule["wip_limit"]["team"], by_rule["R"]["team"]) == ("T1", "T2")
+    for rule, told in by_rule.items():
+        assert told["teams"] == [team["id"] for team in roster.teams(with_teams(), rule, "A")]
+    assert (by_rule["wip_limit"]["teams"], by_rule["R"]["teams"]) == (["T1"], ["T2"])
     assert by_rule["R"]["rule_name"] == {"en": "Queue", "zh": "队列"}
     assert by_rule["R"]["to_do"] == {"en": "Help", "zh": "支援"}
     assert by_rule["R"]["acknowledged_by_name"] == "李明"
     assert ids(known, team="T2") == ["R|A"]
 
 
+@pytest.mark.parametrize("measure", Measure)
+def test_where_the_rule_does_not_say_what_to_do_it_is_what_messages_say(measure: Measure) -> None:
+    [told] = given(alert("A", measure=measure.value)).listed()
+    assert told["to_do"] == {language: ACTIONS[measure.value][language] for language in ("en", "zh")}
+
+
 def test_what_the_plant_model_does_not_have_is_called_by_its_id() -> None:
     known = given(alert("Z", rule="gone"))
     known.take_model(with_teams())
     [found] = known.listed()
-    assert (found["subject_name"]["zh"], found["team"], found["rule_name"]) == ("Z", None, None)
+    assert (found["subject_name"]["zh"], found["teams"], found["rule_name"]) == ("Z", [], None)
 
 
 def test_what_is_the_stages_own_business_is_not_told() -> None:

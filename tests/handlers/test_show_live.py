@@ -13,6 +13,7 @@ from services.adapters.wire import encode
 from services.show.app import ShowDeps, create_app
 from services.show.handler import Board
 from services.show.live import BACKLOG, Live, LiveResponse, TooManyClients
+from tests.alerts import alert, give_alert
 from tests.show_floor import PARTITIONS, T0, SetClock, deps, give, model, operation
 
 Message = MutableMapping[str, Any]
@@ -178,14 +179,29 @@ async def test_a_client_that_goes_is_forgotten() -> None:
     assert live.clients == 0
 
 
-async def test_more_clients_than_there_is_room_for_are_refused() -> None:
+@pytest.mark.parametrize("address", ["/v1/live", "/v1/live/alerts"])
+async def test_more_clients_than_there_is_room_for_are_refused(address: str) -> None:
     shown = deps(most_clients=0)
     async with asking(shown) as client:
-        answer = await client.get("/v1/live", headers={"Accept-Language": "zh-CN"})
+        answer = await client.get(address, headers={"Accept-Language": "zh-CN"})
     assert (answer.status_code, answer.json()["code"]) == (503, "too-many-clients")
     assert answer.headers["content-language"] == "zh"
     with pytest.raises(TooManyClients):
         shown.live.join()
+
+
+async def test_a_phone_that_does_not_read_is_given_up_and_holds_up_nobody() -> None:
+    shown = deps(pace_s=0.0)
+    async with sending(shown.alerts.live):
+        stuck, well = Connection(shown.alerts.live, stuck=True), Connection(shown.alerts.live)
+        await well.heard(["snapshot"])
+        for told in range(1, BACKLOG + 3):
+            give_alert(shown, alert(version=told))
+            await holds(lambda number=told: well.changes == number, f"{told} changes")  # type: ignore[misc]
+        assert shown.alerts.live.overflows == 1
+        stuck.task.cancel()
+        well.go()
+        await well.task
 
 
 async def test_a_server_that_stops_ends_the_streams_properly() -> None:

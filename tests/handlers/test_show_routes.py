@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.plant_alerting import Measure
 from services.show.app import ShowDeps, create_app
 from services.show.pages import ANDON, BOARD, pages
 from services.show.routes import _opened, _sealed
@@ -163,11 +162,6 @@ def test_every_word_the_pages_say_is_there_in_both_languages() -> None:
     for folder in FOLDERS:
         said |= set(re.findall(r'data-word="(\w+)"', (SHOW / folder / "index.html").read_text(encoding="utf-8")))
     assert said <= words["en"].keys()
-
-
-def test_every_measure_says_what_to_do() -> None:
-    words = json.loads(pages(BOARD)["words.json"].content)
-    assert {f"do_{measure.value}" for measure in Measure} <= words["en"].keys()
 
 
 def phrases() -> list[dict[str, str]]:

@@ -41,9 +41,9 @@ export class Alerts {
     if (!known || known.version <= alert.version) this.known.set(alert.alert_id, alert);
   }
 
-  // The open ones; those that nobody's team is responsible for are shown to every team.
+  // The open ones; those that no team is responsible for are shown to every team.
   open(team) {
-    return [...this.known.values()].filter((alert) => isOpen(alert) && (!team || !alert.team || alert.team === team));
+    return [...this.known.values()].filter((alert) => isOpen(alert) && (!team || !alert.teams.length || alert.teams.includes(team)));
   }
 
   isStale() {

@@ -48,5 +48,6 @@ const changed = ({ change, end, incident }) =>
 function did({ action, by, via, reason, until_us: until }, nowUs) {
   const kind = via.split(":")[0];
   const more = [reason, until && `→ ${hour(until, nowUs)}`].filter(Boolean).join(" ");
-  return `${by}: ${word(`alert_actions.${action}`)} (${word(`andon_via_${kind}`)})${more ? ` · ${more}` : ""}`;
+  const says = word("andon_did", { who: by, action: word(`alert_actions.${action}`), via: word(`andon_via_${kind}`) });
+  return more ? `${says} · ${more}` : says;
 }

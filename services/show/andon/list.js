@@ -1,8 +1,7 @@
 // The cards in their order: the most urgent first, the shelved ones last.
 
 import { isShelved, urgency } from "/board/alert_words.js";
-import { make } from "/board/dom.js";
-import { time } from "/board/format.js";
+import { make, setText } from "/board/dom.js";
 import { word } from "/board/words.js";
 import { Card } from "/andon/card.js";
 
@@ -63,8 +62,9 @@ export class List {
     if (card) card.button();
   }
 
-  tick(says, nowUs) {
-    this.empty.textContent = `${says} · ${word("andon_as_of", { time: time(nowUs) })}`;
+  // `says` is what stands there where there is no card.
+  tick(says) {
+    setText(this.empty, says);
     for (const card of this.cards.values()) card.tick();
   }
 

@@ -136,9 +136,14 @@ class Andon {
     const says = this.#banner();
     setText(byId("banner"), says);
     setAttribute(byId("banner"), "hidden", says ? null : "");
-    const known = alerts.complete ? Math.min(this.now(), alerts.confirmed ?? 0) : null;
-    if (this.link) this.list.tick(this.link.refused || this.notice, this.now());
-    else this.list.tick(word(this.team() ? "andon_none_here" : "andon_none"), known || this.now());
+    setText(byId("notice"), this.list.cards.size ? this.notice : "");
+    this.list.tick(this.link ? this.link.refused || this.notice : this.#none());
+  }
+
+  // No alerts is only believed up to when they were judged.
+  #none() {
+    const none = word(this.team() ? "andon_none_here" : "andon_none");
+    return `${none} · ${word("andon_as_of", { time: time(this.alerts.confirmed ?? this.now(), this.now()) })}`;
   }
 
   #banner() {

@@ -19,7 +19,7 @@ export function facts(alert, nowUs) {
     make("p", { class: "place" }, [alert.subject_id, center].filter(Boolean).join(" · ")),
     make("p", { class: "much num" }, [howMuch(alert), since].filter(Boolean).join(" · ")),
     ...(rule && rule !== alert.rule_id ? [make("p", { class: "means" }, rule)] : []),
-    make("p", { class: "to-do" }, make("span", { class: "label" }, word("andon_to_do")), inLanguage(alert.to_do) || word(`do_${alert.measure}`)),
+    make("p", { class: "to-do" }, make("span", { class: "label" }, word("andon_to_do")), inLanguage(alert.to_do)),
   ];
 }
 
