@@ -56,9 +56,10 @@ class Restored:
     pendings: dict[str, Pending] = field(default_factory=dict)
 
     def pending(self, alert_id: str) -> Pending | None:
-        """What is pending of an alert; what was begun before its newest version has become that or is over."""
+        """What is pending of an alert; what began before it was raised last has become that."""
         found, known = self.pendings.get(alert_id), self.alarms.get(alert_id)
-        return None if found is not None and known is not None and found.since <= known[1].at else found
+        raised = None if known is None else known[1].raised
+        return None if found is not None and raised is not None and found.since <= raised else found
 
 
 @dataclass(slots=True)

@@ -193,6 +193,23 @@ def test_restored_an_on_delay_goes_on() -> None:
     assert [alarm.at for alarm in log.versions] == [NOW + 30 * SECOND]
 
 
+def test_restored_an_on_delay_goes_on_though_a_shelf_ended_meanwhile() -> None:
+    lane, log = lane_with()
+    see(lane, log, NOW, wip=11)
+    log.live(lane, NOW, NOW + MINUTE)
+    lane.take_actions([action("wip_limit|A", "shelve", 0, until_us=NOW + 5 * MINUTE)])
+    see(lane, log, NOW + 2 * MINUTE, wip=1)
+    log.live(lane, NOW + 2 * MINUTE, NOW + 4 * MINUTE)
+    begun = NOW + 5 * MINUTE - 10 * SECOND
+    see(lane, log, begun, wip=11)
+    log.live(lane, begun, begun + 20 * SECOND)
+    again = log.lane(RULES)
+    see(again, log, begun + 21 * SECOND, wip=12)
+    log.live(again, begun + 21 * SECOND, begun + MINUTE)
+    assert log.changes()[-2:] == ["wip_limit|A unshelved", "wip_limit|A raised"]
+    assert log.versions[-1].since == begun
+
+
 def test_a_pending_that_became_an_alert_is_not_pending_any_more() -> None:
     lane, log = lane_with()
     see(lane, log, NOW, wip=11)
