@@ -38,7 +38,21 @@ MEGABYTE = 1 << 20
 
 LOG = {"cleanup.policy": "delete"}
 COMPACTED = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(DAY_MS)}
-"""A day's lag: records of a writer that lost its partition are superseded long before compaction could keep them."""
+"""A day's lag: what a writer left behind that lost its partition is found, and written over, before compaction."""
+
+WRITTEN_AGAIN_S = 600
+"""So often the owner of a partition writes all its absolute values again, changed or not."""
+ABSOLUTE = {
+    "cleanup.policy": "compact", "min.compaction.lag.ms": "900000", "segment.ms": "300000",
+    "min.cleanable.dirty.ratio": "0.1",
+}  # fmt: skip
+"""Absolute values: whoever starts reads all that is not compacted, so it has to be little.
+
+Compaction keeps the value written last, readers the greatest (generation, offset). The two differ where a writer that
+lost its partition wrote late, until the owner has written again. So the lag is longer than `WRITTEN_AGAIN_S` and as
+long as an owner may be held up and still be one: a session and a produce request, a minute at most. What lies in a
+segment that is written to is never compacted, hence its short life.
+"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ PARTIALS = Topic(
     "operations",
     ("track", "aggregate (counters)"),
     ("aggregate",),
-    COMPACTED,
+    ABSOLUTE,
 )
 OPERATIONS = Topic(
     "floor.operations",
@@ -82,7 +96,7 @@ OPERATIONS = Topic(
     "operations",
     ("aggregate",),
     ("alert", "show", "store"),
-    COMPACTED,
+    ABSOLUTE,
 )
 WORK_UNITS = Topic(
     "floor.work_units", "work_unit_id", "work_units", "scans", ("aggregate",),

@@ -15,10 +15,11 @@ from typing import Protocol
 from services.core.equipment import PlantModel
 from services.core.operations import Operations, OperationState, PlantState
 from services.core.partials import CounterPartial, Partial, Partials, TotalsPartial, imbalance
-from services.topology import PLANT_KEY
+from services.topology import PLANT_KEY, WRITTEN_AGAIN_S
 
 MOVE_US = 10_000_000
 """How often what moves by time alone is published again."""
+AGAIN_US = WRITTEN_AGAIN_S * 1_000_000
 
 Item = tuple[bytes, bytes, tuple[()]]
 """A record to send: key, value, headers."""
@@ -48,7 +49,7 @@ class Lane:
 
     def __init__(self, partition: int, least_generation: int, again_after_us: int, wire: Wire) -> None:
         """`again_after_us`: so long after the first publication everything is published once more, because a former
-        owner of the partition may have written late, over what we wrote."""
+        owner of the partition may have written late, over what we wrote; then every `AGAIN_US`, if it was later yet."""
         self.partition = partition
         self.ready = False
         self.refused: list[str] = []
@@ -139,7 +140,7 @@ class Lane:
     def _move(self, now: int) -> None:
         """Put what time alone has changed among what is to be published."""
         if self._again_at is not None and now >= self._again_at:
-            self._again_at = None
+            self._again_at = now + AGAIN_US
             for operation in self._partials.operations:
                 self._unsent.setdefault(operation, now)
         if 0 <= now - self._moved_at < MOVE_US:

@@ -20,8 +20,9 @@ from services.core.identity import partition_of
 from services.core.machine_plant import CounterName, MachinePlant
 from services.core.machines import Course, History, Reading, Taken
 from services.core.shift_pieces import last_edge, next_edge
-from services.topology import HISTORY_PREFIX, MARK_KEY, MARKER_KEY
+from services.topology import HISTORY_PREFIX, MARK_KEY, MARKER_KEY, WRITTEN_AGAIN_S
 
+AGAIN_US = WRITTEN_AGAIN_S * 1_000_000
 HISTORIES_US = 30_000_000
 """How often histories are written: so much is read again by the next owner."""
 AHEAD_US = 8 * 86_400_000_000
@@ -185,7 +186,7 @@ class MachineLane:
         if not self.ready:
             return []
         if self._again_at is not None and now >= self._again_at:
-            self._again_at = None
+            self._again_at = now + AGAIN_US
             self._everything_again()
         for name, unit in self._units.items():
             if unit.moves <= now:

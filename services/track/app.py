@@ -153,8 +153,9 @@ class Track:
             )  # fmt: skip
             owned = Owned(lane, self._changelog, self._outputs, self._reached, self._report)
             await owned.recover()
-            session = self._settings.kafka.session_timeout_s
-            owned.read_back_at = asyncio.get_running_loop().time() + READ_BACK_SESSIONS * session
+            session, now = self._settings.kafka.session_timeout_s, asyncio.get_running_loop().time()
+            owned.read_back_at = now + READ_BACK_SESSIONS * session
+            owned.write_again_at = now + topology.WRITTEN_AGAIN_S
             if lane.version:
                 await self._plants.get(lane.version)
         except asyncio.CancelledError:
@@ -195,6 +196,9 @@ class Track:
                 if error is not None:
                     raise error
                 await self._keep_moving(partition, owned, loop.time())
+                if loop.time() > owned.write_again_at:
+                    owned.write_again_at += topology.WRITTEN_AGAIN_S
+                    owned.lane.publish_again()
                 if loop.time() > owned.read_back_at:
                     owned.read_back_at = float("inf")
                     await self._read_back(partition, owned)

@@ -34,6 +34,8 @@ UNIT, OPERATION, SLOT, TOTALS = b"u", b"o", b"s", b"t"
 
 _KEPT = {shape.width_us: shape.kept for shape in SHAPES}
 _MINUTE = 60_000_000
+AGAIN_SHARE = 10
+"""One in so many of the partials that may be sent at once is one that is only written again."""
 MOST_SHRUNK = 100
 """Units whose memory is given back with one cut of a frame, at some 20 µs each."""
 
@@ -93,6 +95,7 @@ class Lane:
         self._wire = wire
         self._changelog_bytes = changelog_bytes
         self._unsent: dict[str | SlotKey, None] = {}
+        self._again: list[str | SlotKey] = []
 
     def recover(self, offset: int, epoch: int) -> None:
         """Rebuild what is derived from the table's bytes; raises BrokenGuarantee where they contradict each other."""
@@ -132,13 +135,18 @@ class Lane:
 
     def publish_all(self) -> None:
         """Put every partial on the list: after taking over, and once more over what a former owner sent late."""
-        self._unsent = dict.fromkeys(self.ledger.operations)
-        self._unsent.update(
-            ((operation, width, slot.start_us), None)
-            for operation, books in self.ledger.operations.items()
-            for width, ring in books.rings.items()
-            for slot in ring.slots()
-        )
+        self._unsent = dict.fromkeys(self._all_partials())
+
+    def publish_again(self) -> None:
+        """Every partial little by little, beside those that changed (topology.WRITTEN_AGAIN_S)."""
+        self._again = list(self._all_partials())
+
+    def _all_partials(self) -> Iterable[str | SlotKey]:
+        yield from self.ledger.operations
+        for operation, books in self.ledger.operations.items():
+            for width, ring in books.rings.items():
+                for slot in ring.slots():
+                    yield operation, width, slot.start_us
 
     def models_needed(self, records: Iterable[Record]) -> set[int]:
         """Plant-model versions that markers among these records bring into force and that are not known yet."""
@@ -289,12 +297,19 @@ class Lane:
         return len(self._unsent)
 
     def partials(self, most: int) -> list[tuple[str, bytes, bytes]]:
-        """Up to `most` absolute partials that changed, longest unsent first, as (operation, key, value)."""
-        found = []
-        for what in list(self._unsent)[:most]:
+        """Up to `most` absolute partials that changed, longest unsent first, as (operation, key, value).
+
+        What is to be written again takes a share of them.
+        """
+        at = max(0, len(self._again) - most // AGAIN_SHARE)
+        again = self._again[at:]
+        del self._again[at:]
+        changed = list(self._unsent)[: most - len(again)]
+        for what in changed:
             del self._unsent[what]
-            found.append(self._partial(what))
-        return found
+        # A slot that was dropped meanwhile has left its key to another.
+        still = [what for what in again if isinstance(what, str) or self.ledger.slot(what) is not None]
+        return [self._partial(what) for what in (*changed, *still)]
 
     def totals_partial(self) -> bytes:
         """How far this partition has come, and its units."""

@@ -41,6 +41,7 @@ class Owned:
         self.lane = lane
         self.last_written = -1
         self.read_back_at = float("inf")
+        self.write_again_at = float("inf")
         self.acknowledged = -1
         self._changelog = changelog
         self._producer = producer

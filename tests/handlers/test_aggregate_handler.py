@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.adapters import aggregate_wire
-from services.aggregate.handler import MOVE_US, Lane
+from services.aggregate.handler import AGAIN_US, MOVE_US, Lane
 from services.topology import PLANT_KEY
 from tests.show_floor import model
 
@@ -155,6 +155,14 @@ def test_everything_is_published_again_once_a_former_owner_must_have_noticed() -
     assert names(lane, NOW + AGAIN - 1) == []
     assert names(lane, NOW + AGAIN) == ["A", "B"]
     assert names(lane, NOW + 5 * AGAIN) == []
+
+
+def test_everything_is_published_again_every_ten_minutes_because_a_former_owner_may_sleep_for_long() -> None:
+    lane = begun(operation("A"), operation("B"), again=AGAIN)
+    names(lane, NOW + AGAIN)
+    assert names(lane, NOW + AGAIN + AGAIN_US - 1) == []
+    assert names(lane, NOW + AGAIN + AGAIN_US) == ["A", "B"]
+    assert names(lane, NOW + AGAIN + 2 * AGAIN_US) == ["A", "B"]
 
 
 def test_the_plant_is_published_when_it_changes_and_every_ten_seconds() -> None:
