@@ -137,6 +137,11 @@ def with_all_operations(counted: Iterable[OperationLine], operations: Iterable[s
     return sorted(lines.values(), key=operation_key)
 
 
+def visit_values(line: VisitLine) -> tuple[object, ...]:
+    """The columns of visits.csv as values: instants and durations µs, the quantity in millionths."""
+    return (*line[:8], "|".join(sorted(line.flags)), *line[9:])
+
+
 def seconds_text(us: int | None) -> str:
     """A duration in seconds with six decimals; empty where it is not known."""
     if us is None:

@@ -18,10 +18,11 @@ from services.adapters.sink_wire_state import machine_row, plant_row, sample_row
 from services.adapters.timescale_pool import connect, open_pool
 from services.adapters.timescale_retry import until_done
 from services.adapters.timescale_write import Advance, Fenced, Flush, SinkWriter, make_staging
-from services.commands.export import export
+from services.commands.export import TABLES, export
 from services.core.errors import BrokenGuarantee
 from services.core.stored import TableRow
 from services.store.lanes import first_positions
+from tests.contract.test_excel_file import cells
 from tests.parts import ask
 from tests.store_messages import T0, change, encoded, mark, scan, visit
 
@@ -269,3 +270,21 @@ async def test_export_writes_the_present_truth(pool: asyncpg.Pool, database: str
             "z,in_process,A,queued,1,1,2,\né,unseen,,,0,0,1,\n"
         ),
     }  # fmt: skip
+
+
+async def test_export_makes_a_workbook_of_the_same_rows(pool: asyncpg.Pool, database: str, tmp_path: Path) -> None:
+    record = visits_record(Record(encoded(change("=cmd()", 1, 9, [visit(1), visit(2)]))), 1)
+    await write(
+        pool,
+        units=[record.unit],  # type: ignore[union-attr]
+        visits=[row for _, row in record.visits],  # type: ignore[union-attr]
+        plant_models=[(1, T0, "me", '{"operations": [{"id": "A"}], "site": {"time_zone": "Asia/Shanghai"}}')],
+    )
+    written = await export(database, tmp_path, excel=True)
+    assert [path.name for path in written] == ["visits.csv", "operations.csv", "units.csv", "floorstream.xlsx"]
+    book = written[-1]
+    tables = {name: cells(book, number + 1) for number, name in enumerate(TABLES)}
+    assert {name: len(rows) for name, rows in tables.items()} == {"visits": 3, "operations": 2, "units": 2}
+    assert {row[0] for name in ("visits", "units") for row in tables[name][1:]} == {("inlineStr", "=cmd()")}
+    words = [[text for _, text in row] for row in cells(book, len(TABLES) + 1)]
+    assert ["units", "unit_id", "unit", "单元"] in words
