@@ -18,6 +18,7 @@ from services.core.equipment import PlantModel
 from services.core.notices import Tell, steps
 from services.core.roster import Recipient
 from services.notify.sender import Sender
+from services.ports import Channel
 from tests.notify_alerts import counted, plant
 from tests.parts import ask
 from tests.phone_server import SECRET, PhoneServer
@@ -57,8 +58,11 @@ class Floor:
             payload = webhook.body(note)
             return Request(f"{url}/{name}", payload, {**JSON, **webhook.headers(note, payload, SECRET, now_us)})
 
-        way = HttpChannel(Outbound(Allowed(["127.0.0.1"])), clock, per_minute, request, webhook.judge)
-        sender = Sender(name, way, self.rows, lambda facts, recipient: None, clock, self.metrics)
+        self.send_by(name, HttpChannel(Outbound(Allowed(["127.0.0.1"])), clock, per_minute, request, webhook.judge))
+
+    def send_by(self, name: str, way: Channel) -> None:
+        """Begin to send what is for the channel by this way."""
+        sender = Sender(name, way, self.rows, lambda facts, recipient: None, SystemClock(), self.metrics)
         self.senders[name] = sender
 
         async def run() -> None:

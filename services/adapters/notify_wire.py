@@ -23,6 +23,7 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
 
 
+_NUL = b"\\u0000"
 _decode = msgspec.json.Decoder(AlertVersion).decode
 
 
@@ -35,6 +36,8 @@ def counted(record: Record, epoch: int) -> tuple[AlertVersion | None, int]:
         return None, max(epoch, record.offset)
     if record.value is None or record.key is None or record.key.startswith(b"\x00"):
         return None, epoch
+    if _NUL in record.value:
+        raise ValueError(f"{ALERTS.name} offset {record.offset}: holds a NUL, which no database keeps")
     try:
         alert = _decode(record.value)
     except msgspec.DecodeError as error:

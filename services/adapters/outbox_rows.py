@@ -226,8 +226,7 @@ class OutboxRows:
 
 
 def _content(facts: Facts) -> str:
-    # A NUL cannot be stored, and no text that people read needs one.
-    return json.dumps(asdict(facts), ensure_ascii=False).replace("\\u0000", "")
+    return json.dumps(asdict(facts), ensure_ascii=False)
 
 
 def _waiting(row: Any) -> Waiting:

@@ -35,9 +35,10 @@ from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
 from services.core.equipment import PlantModel
 from services.core.errors import BrokenGuarantee
-from services.core.messages import Facts
 from services.core.notices import Step, Tell
+from services.notify.channels_file import ChannelsChanged, watch
 from services.notify.handler import Desk
+from services.notify.links import make_links
 from services.notify.sender import Links, Sender
 from services.ports import Channel
 from services.settings import BadSetting, StageSettings
@@ -84,14 +85,16 @@ class Notify:
         """Until `stop`; raises what makes going on impossible."""
         static = f"notify-{self._settings.instance}" if self._settings.kafka.embedded else None
         stopped = asyncio.create_task(stop.wait())
-        tasks = [
-            asyncio.create_task(work) for work in (self._master.run(), self._intake(static), self._count_waiting())
-        ]
-        tasks += [asyncio.create_task(self._send(sender)) for sender in self._senders]
+        work = (
+            self._master.run(), self._intake(static), self._count_waiting(), watch(self._settings.channels_file)
+        )  # fmt: skip
+        sending = [asyncio.create_task(self._send(sender)) for sender in self._senders]
+        tasks = [*map(asyncio.create_task, work), *sending]
         try:
             done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 task.result()
+            await self._finish(sending)
         finally:
             for task in (stopped, *tasks):
                 task.cancel()
@@ -216,23 +219,6 @@ def models(master: PlantMaster) -> Callable[[int], Awaitable[PlantModel]]:
     return model
 
 
-def make_links(settings: StageSettings) -> Links:
-    """Addresses that open an alert; none where this system does not know its own. Raises BadLinkKey, BadSetting."""
-    if not settings.public_url:
-        return lambda facts, recipient: None
-    if not settings.link_key_file:
-        raise BadSetting(
-            "FLOORSTREAM_PUBLIC_URL needs FLOORSTREAM_LINK_KEY_FILE: a file with 32 random bytes, mode 600"
-        )
-    key, clock = alert_links.load_key(Path(settings.link_key_file)), SystemClock()
-    base = settings.public_url.rstrip("/")
-
-    def link(facts: Facts, recipient: str) -> str:
-        return f"{base}/andon?t={alert_links.new(key, facts.alert_id, facts.incident, recipient, clock.now_us())}"
-
-    return link
-
-
 async def serve(
     settings: StageSettings, reached: Callable[[str], None] = lambda point: None, ready_file: str = ""
 ) -> int:
@@ -264,6 +250,9 @@ async def serve(
 
 def end_code(error: Exception) -> int:
     """Say why it ends: 1 where starting again is right, 2 settings, 70 where nobody expected this."""
+    if isinstance(error, ChannelsChanged):
+        log.warning("stopping: the channels file has changed; a restart takes the new one 通道文件已更改")
+        return 1
     if isinstance(error, BrokenGuarantee):
         log.error("stopping: %s", error)
         return 70

@@ -104,6 +104,22 @@ async def test_an_alert_reaches_the_team_and_so_does_its_end(
     assert await ended(child) == 0
 
 
+async def test_asked_to_stop_it_ends_what_is_under_way(
+    notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
+) -> None:
+    server.delay = 1.0
+    child = notify.start()
+    await alerts.write(raised())
+    await until(lambda: taken(server, 1), "it is being sent")
+    child.terminate()
+    assert await ended(child) == 0
+    assert await all_told(database, 1)
+
+
+async def taken(server: PhoneServer, number: int) -> bool:
+    return len(server.taken) >= number
+
+
 @pytest.mark.parametrize(
     ("point", "taken", "counted"), [("leased", 1, 0), ("before_send", 1, 1), ("after_send", 2, 1), ("after_mark", 1, 0)]
 )
@@ -337,6 +353,19 @@ async def test_a_bad_channels_file_is_a_matter_of_settings(notify: NotifyProcess
     bad.write_text("channels: {a: {kind: pager}}", encoding="utf-8")
     assert await ended(notify.start(FLOORSTREAM_CHANNELS_FILE=str(bad))) == 2
     assert f"{bad}:1: channels.a.kind" in notify.log
+
+
+async def test_another_channels_file_is_a_reason_to_start_again_a_bad_one_is_not(
+    notify: NotifyProcesses, tmp_path: Path
+) -> None:
+    child, file = notify.start(), tmp_path / "channels.yaml"
+    good = file.read_text(encoding="utf-8")
+    await until(lambda: said(notify, "takes work"), "it takes work")
+    file.write_text("channels: {a: {kind: pager}}", encoding="utf-8")
+    await until(lambda: said(notify, "going on as before"), "it has seen the bad one")
+    assert child.poll() is None
+    file.write_text(good.replace("hook:", "other:"), encoding="utf-8")
+    assert await ended(child) == 1
 
 
 async def test_messages_link_to_the_alert_by_a_token_of_their_own(

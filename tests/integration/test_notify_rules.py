@@ -1,15 +1,19 @@
 """What is sent and what is not, on a real database with a local receiver."""
 
+import re
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from services.adapters.channels.opened import open_channels
+from services.adapters.clock import SystemClock
 from services.core.notices import facts_of, steps
 from tests.notify_alerts import MINUTE, counted, now_us, record, returned
 from tests.outbox import Floor, outbox, told, waiting
 from tests.parts import ask, until
-from tests.phone_server import Mode, PhoneServer
+from tests.phone_server import KEYWORD, SECRET, TOKEN, Mode, PhoneServer
 
 
 @pytest.fixture
@@ -190,6 +194,30 @@ async def test_five_hundred_at_once_become_digests_and_nobody_is_left_out(floor:
     assert server.taken[0].body["title"] == "【汇总】告警 500 条，恢复 0 条"
     assert server.taken[0].body["alerts"][0]["alert_id"] == "rule|op-77"
     assert floor.metric("notify_digests_total", channel="robot") == 1
+
+
+async def test_a_flood_never_silences_a_dingtalk_robot(floor: Floor, server: PhoneServer, tmp_path: Path) -> None:
+    """While it sends, five hundred come one by one; the robot would be silenced by its twenty-first message."""
+    file = tmp_path / "channels.yaml"
+    file.touch(0o600)
+    robot = f"kind: dingtalk, base_url: '{server.url}', token: {TOKEN}, secret: {SECRET}, keyword: {KEYWORD}"
+    file.write_text(f"allow_private: [127.0.0.1]\nchannels: {{robot: {{{robot}}}}}", encoding="utf-8")
+    floor.send_by("robot", open_channels(file, SystemClock())["robot"])
+    for n in range(500):
+        await floor.alert(raised(f"rule|op-{n}"))
+    await until(lambda: few_left(floor, server), "the budget is used")
+    await ask(floor.dsn, "UPDATE notify_attempts SET at = at - interval '61 seconds'")
+    await until(floor.quiet, "all is told")
+    assert server.too_often == 0
+    assert len(server.taken) <= 20
+    titles = [next(iter(r.body.get("markdown", r.body.get("actionCard", {})).values())) for r in server.taken]
+    digests = [re.search(r"告警 (\d+) 条", title) for title in titles]
+    assert sum(int(found[1]) if found else 1 for found in digests) == 500
+
+
+async def few_left(floor: Floor, server: PhoneServer) -> bool:
+    """Ten messages are out, or nothing waits any more."""
+    return len(server.taken) >= 10 or await floor.quiet()
 
 
 async def test_a_flood_that_comes_one_by_one_is_ten_messages_and_then_digests(
