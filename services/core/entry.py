@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 from services.core.equipment import PlantModel
 from services.core.errors import BadScan, Reason
 from services.core.identity import made_event_id, transform_event_id
-from services.core.instant import EARLIEST_US, LATEST_US, AmbiguousTime, SourceClock
-from services.core.resolve import resolve, source_clock
+from services.core.instant import EARLIEST_US, LATEST_US
+from services.core.resolve import clock_ahead, instant_of, resolve, source_clock
 
 Time = str | int | float
 
@@ -110,11 +110,7 @@ def enter_machine(event: Timed, model: PlantModel, source: str, recorded: int) -
         event.sent_time = clock.write(sent)
         time = corrected_time(time, sent, recorded, model)
     if time > recorded + model.tracking.max_clock_ahead:
-        raise BadScan(
-            Reason.CLOCK_AHEAD,
-            f"event_time is {(time - recorded) / 1e6:.0f} s after it was recorded: set the clock of {source!r}",
-            f"事件时间比接收时间晚 {(time - recorded) / 1e6:.0f} 秒：请校准来源 {source!r} 的时钟",
-        )
+        raise clock_ahead(time, recorded, source)
     event.event_time = clock.write(time)
 
 
@@ -131,27 +127,6 @@ def corrected_time(time: int, sent: int, recorded: int, model: PlantModel) -> in
             f"按 sent_time 时钟校正（{offset / 1e6:+.0f} 秒）后的事件时间不在 2000 年至 9999 年之间",
         )
     return corrected
-
-
-def instant_of(field: str, value: Time | None, clock: SourceClock, source: str) -> int | None:
-    """µs since the epoch of a time as its source writes it, None where left out. Raises BadScan."""
-    if value is None:
-        return None
-    try:
-        return clock.parse(value if isinstance(value, str) else str(value))
-    except AmbiguousTime as bad:
-        raise BadScan(
-            Reason.AMBIGUOUS_TIME,
-            f"{field} {value!r}: {bad}; send it with its offset, or set sources.{source}.time_zone / time_format",
-            f"{field} {value!r} 有歧义：请带时区偏移发送，或在工厂模型中设置 sources.{source}.time_zone / time_format",
-        ) from None
-    except ValueError as bad:
-        raise BadScan(
-            Reason.MALFORMED,
-            f"{field} {value!r}: {bad} (for source {source!r} see sources.{source}.time_zone / time_format)",
-            f"{field} {value!r} 无法识别：需要带时区的 RFC 3339 时间，或在工厂模型中设置 "
-            f"sources.{source}.time_zone / time_format",
-        ) from None
 
 
 def _made_id(event: EnteringEvent, source: str, device_us: int) -> str:

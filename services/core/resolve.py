@@ -77,15 +77,11 @@ def resolve(event: Event, model: PlantModel, source: str, recorded: int | None) 
     if event_id is None:
         raise _missing("event_id")
     clock = source_clock(model, source)
-    time = _instant("event_time", event.event_time, clock, source)
+    time = instant_of("event_time", event.event_time, clock, source)
     if time is None:
         raise _missing("event_time")
     if recorded is not None and time > recorded + model.tracking.max_clock_ahead:
-        raise BadScan(
-            Reason.CLOCK_AHEAD,
-            f"event_time is {(time - recorded) / 1e6:.0f} s after it was recorded: set the clock of {source!r}",
-            f"事件时间比接收时间晚 {(time - recorded) / 1e6:.0f} 秒：请校准来源 {source!r} 的时钟",
-        )
+        raise clock_ahead(time, recorded, source)
     read_point = None if event.read_point_id is None else _text("read_point_id", event.read_point_id)
     named = None if event.operation_id is None else _text("operation_id", event.operation_id)
     operation, action, work_unit = _meaning(event, read_point, named, model)
@@ -98,9 +94,9 @@ def resolve(event: Event, model: PlantModel, source: str, recorded: int | None) 
         if voids is None:
             raise _missing("voids")
         scan.voids = voids
-    device_time = time if event.device_time is None else _instant("device_time", event.device_time, clock, source)
+    device_time = time if event.device_time is None else instant_of("device_time", event.device_time, clock, source)
     if event.sent_time is not None:
-        _instant("sent_time", event.sent_time, clock, source)
+        instant_of("sent_time", event.sent_time, clock, source)
     order, parents = _not_folded(event)
     # Over what a repeat must repeat. The device's time, so that a retry whose clock was corrected is a repeat.
     scan.content = crc32(
@@ -142,7 +138,8 @@ def _missing(field: str) -> BadScan:
     return BadScan(Reason.MALFORMED, f"{field} is missing", f"缺少 {field}")
 
 
-def _instant(field: str, value: str | int | float | None, clock: SourceClock, source: str) -> int | None:
+def instant_of(field: str, value: str | int | float | None, clock: SourceClock, source: str) -> int | None:
+    """µs since the epoch of a time as its source writes it, None where left out. Raises BadScan."""
     if value is None:
         return None
     try:
@@ -160,6 +157,15 @@ def _instant(field: str, value: str | int | float | None, clock: SourceClock, so
             f"{field} {value!r} 无法识别：需要带时区的 RFC 3339 时间，或在工厂模型中设置 "
             f"sources.{source}.time_zone / time_format",
         ) from None
+
+
+def clock_ahead(time: int, recorded: int, source: str) -> BadScan:
+    """The refusal of an event of a time further ahead than the plant allows; both in µs."""
+    return BadScan(
+        Reason.CLOCK_AHEAD,
+        f"event_time is {(time - recorded) / 1e6:.0f} s after it was recorded: set the clock of {source!r}",
+        f"事件时间比接收时间晚 {(time - recorded) / 1e6:.0f} 秒：请校准来源 {source!r} 的时钟",
+    )
 
 
 def _meaning(
