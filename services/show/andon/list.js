@@ -35,8 +35,8 @@ export class List {
 
   #card(alert) {
     let card = this.cards.get(alert.alert_id);
-    if (card) card.update(alert);
-    else {
+    if (card && card.alert !== alert) card.update(alert); // in a flood of alerts most have no news
+    if (!card) {
       card = new Card(alert, this.page);
       this.cards.set(alert.alert_id, card);
       this.watch.observe(card.element);
