@@ -16,7 +16,10 @@ import asyncpg
 
 from services import topology
 from services.adapters.statements import statements
+from services.core.equipment import PlantModel
+from services.core.errors import NotYet
 from services.core.files import OperationLine, UnitLine, VisitLine
+from services.core.working_dwell import working_dwell
 
 PREFETCH = 2_000
 MOST_ROWS = 10_000
@@ -51,11 +54,15 @@ async def current_generation(conn: asyncpg.Connection) -> int:
 
 
 async def visits_rows(
-    conn: asyncpg.Connection, generation: int, partition: int | None = None
+    conn: asyncpg.Connection, generation: int, models: Mapping[int, PlantModel], partition: int | None = None
 ) -> AsyncIterator[VisitLine]:
-    """All visits in the order of visits.csv; only inside `snapshot`."""
+    """All visits in the order of visits.csv; only inside `snapshot`. NotYet where their plant model is not stored."""
     async for r in conn.cursor(_sql("visits"), generation, partition, prefetch=PREFETCH):
-        yield VisitLine._make((*r[:19], millionths(r["quantity"]), r["position"]))
+        model = models.get(r["model"])
+        if model is None:
+            raise NotYet(f"plant model version {r['model']} is not in the table plant_models yet")
+        working = working_dwell(model, r["operation_id"], r["arrived"], r["departed"])
+        yield VisitLine._make((*r[:19], millionths(r["quantity"]), r["position"], working))
 
 
 async def unit_rows(conn: asyncpg.Connection, generation: int, partition: int | None = None) -> AsyncIterator[UnitLine]:

@@ -48,7 +48,7 @@ async def stored_visits(conn: asyncpg.Connection, generation: int, partition: in
     """The visits of a partition, in any order; only inside a snapshot."""
     async for r in conn.cursor(_sql("visits"), generation, partition, prefetch=PREFETCH):
         quantity = r["quantity"].scaleb(_MICRO_DIGITS)
-        line = VisitLine._make((*r[:8], sorted(r["flags"]), *r[9:19], quantity, r["position"]))
+        line = VisitLine._make((*r[:8], sorted(r["flags"]), *r[9:19], quantity, r["position"], None))
         yield StoredVisit(line, r["phase"], r["held"], r["model"])
 
 

@@ -15,12 +15,14 @@ from services.adapters.excel_file import ExcelFile, TooManyRows
 from services.adapters.timescale_pool import connect
 from services.adapters.timescale_read import (
     current_generation,
-    newest_plant,
     operation_counts,
+    plants,
     snapshot,
     unit_rows,
     visits_rows,
 )
+from services.core.equipment import PlantModel
+from services.core.errors import NotYet
 from services.core.files import (
     OPERATION_COLUMNS,
     UNIT_COLUMNS,
@@ -44,7 +46,10 @@ TABLES = {
 }
 """Sheets of the workbook and their columns: as in the files, but durations have no unit there."""
 KINDS: Mapping[str, tuple[Collection[str], Collection[str]]] = {
-    "visits": (("arrived", "started", "finished", "departed"), ("dwell", "queue", "process", "wait", "hold"))
+    "visits": (
+        ("arrived", "started", "finished", "departed"),
+        ("dwell", "queue", "process", "wait", "hold", "working_dwell"),
+    )
 }
 """Columns of a sheet that hold instants, and durations."""
 
@@ -74,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     except asyncpg.UndefinedTableError as error:
         print(f"this database has no floorstream tables ({error}): run `floorstream migrate`", file=sys.stderr)
         return 1
-    except TooManyRows as error:
+    except (TooManyRows, NotYet) as error:
         print(error, file=sys.stderr)
         return 1
     except (asyncpg.PostgresError, OSError) as error:
@@ -95,22 +100,22 @@ async def export(dsn: str, out: Path, excel: bool = False) -> list[Path]:
     try:
         async with snapshot(conn):
             generation = await current_generation(conn)
-            plant = await newest_plant(conn)
-            operations = [operation["id"] for operation in plant[1]["operations"]] if plant else []
+            models = {v: PlantModel.from_document(found, v) for v, found in (await plants(conn)).items()}
+            newest = models[max(models)] if models else None
+            operations = newest.operation_ids if newest else ()
             counted = with_all_operations(await operation_counts(conn, generation), operations)
             written = [
-                await _write(out / "visits.csv", visits_csv, visits_rows(conn, generation)),
+                await _write(out / "visits.csv", visits_csv, visits_rows(conn, generation, models)),
                 await _write(out / "operations.csv", operations_csv, _each(counted)),
                 await _write(out / "units.csv", units_csv, unit_rows(conn, generation)),
             ]
             if excel:
-                site = plant[1].get("site") or {} if plant else {}
                 sheets: Sheets = (
-                    ("visits", _each_visit(visits_rows(conn, generation))),
+                    ("visits", _each_visit(visits_rows(conn, generation, models))),
                     ("operations", _each(counted)),
                     ("units", unit_rows(conn, generation)),
                 )
-                written.append(await _workbook(out / WORKBOOK, site.get("time_zone") or "UTC", sheets))
+                written.append(await _workbook(out / WORKBOOK, newest.time_zone if newest else "UTC", sheets))
             return written
     finally:
         await conn.close()

@@ -15,7 +15,7 @@ from services.core.instant import format_instant
 VISIT_COLUMNS = (
     "unit_id", "visit_seq", "operation_id", "arrived", "started", "finished", "departed", "outcome", "flags",
     "repeats", "runs", "dwell_s", "queue_s", "process_s", "wait_s", "hold_s",
-    "visit_id", "work_unit_id", "product_id", "quantity", "position",
+    "visit_id", "work_unit_id", "product_id", "quantity", "position", "working_dwell_s",
 )  # fmt: skip
 OPERATION_COLUMNS = (
     "operation_id", "wip", "queued", "running", "finished", "held", "arrivals", "departures", "completed", "scrapped",
@@ -25,7 +25,7 @@ UNIT_COLUMNS = ("unit_id", "status", "operation_id", "phase", "visits", "strays"
 
 
 class VisitLine(NamedTuple):
-    """A visit; an open one has no departed and no durations."""
+    """A visit; an open one has no departed and no durations. `working_dwell`: see core.working_dwell."""
 
     unit_id: str
     visit_seq: int
@@ -48,6 +48,7 @@ class VisitLine(NamedTuple):
     product_id: str | None
     quantity: int
     position: int | None
+    working_dwell: int | None = None
 
 
 class OperationLine(NamedTuple):
@@ -122,6 +123,7 @@ def visit_bytes(line: VisitLine) -> bytes:
         *line[:3], _instant(line.arrived), _instant(line.started), _instant(line.finished), _instant(line.departed),
         line.outcome, "|".join(sorted(line.flags)), line.repeats, line.runs,
         *map(seconds_text, line[11:16]), *line[16:19], quantity_text(line.quantity), line.position,
+        seconds_text(line.working_dwell),
     ))  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from services.core.history import History
 from services.core.ledger import Ledger
 from services.core.log import LogFold
 from services.core.unit import Outcome, Phase, Status, Visit, flag_names
+from services.core.working_dwell import working_dwell
 
 _OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
 _PHASES = tuple(phase.name.lower() for phase in Phase)
@@ -54,7 +55,14 @@ def unit_line(unit_id: str, history: History) -> UnitLine | None:
 
 def visit_lines(folds: Iterable[LogFold]) -> list[VisitLine]:
     """All visits of all partitions, in the order of the file."""
-    lines = (visit_line(u, v) for fold in folds for u, visits in fold.visits.items() for v in visits.values())
+    lines = (
+        visit_line(unit_id, v)._replace(
+            working_dwell=working_dwell(fold.models[v.model], v.operation, v.arrived, v.departed)
+        )
+        for fold in folds
+        for unit_id, visits in fold.visits.items()
+        for v in visits.values()
+    )
     return sorted(lines, key=visit_key)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from services.core.stored import TableRow
 from services.store.lanes import first_positions
 from tests.contract.test_excel_file import cells
 from tests.parts import ask
+from tests.show_floor import document
 from tests.store_messages import T0, change, encoded, mark, scan, visit
 
 PARTITION = (topology.SCANS.name, 0)
@@ -249,17 +251,17 @@ async def test_export_writes_the_present_truth(pool: asyncpg.Pool, database: str
         pool,
         units=[r.unit for r in records],  # type: ignore[union-attr]
         visits=[row for r in records for _, row in r.visits],  # type: ignore[union-attr]
-        plant_models=[(1, T0, "me", '{"operations": [{"id": "A"}, {"id": "B"}, {"id": "0"}]}')],
+        plant_models=[(1, T0, "me", json.dumps(document({"A": {}, "B": {}, "0": {}})))],
     )
     await export(database, tmp_path / "out")
     files = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir()}
     assert files == {
         "visits.csv": (
             "unit_id,visit_seq,operation_id,arrived,started,finished,departed,outcome,flags,repeats,runs,"
-            "dwell_s,queue_s,process_s,wait_s,hold_s,visit_id,work_unit_id,product_id,quantity,position\n"
-            "z,2,A,2026-11-24T06:00:00.000002Z,,,,open,,0,0,,,,,,e2,,,1,\n"
+            "dwell_s,queue_s,process_s,wait_s,hold_s,visit_id,work_unit_id,product_id,quantity,position,working_dwell_s\n"
+            "z,2,A,2026-11-24T06:00:00.000002Z,,,,open,,0,0,,,,,,e2,,,1,,\n"
             "z,10,B,2026-11-24T06:00:00.000010Z,2026-11-24T06:00:00.000010Z,,2026-11-24T06:01:30.000010Z,completed,"
-            "implied_finish|rework,0,0,90.000000,0.000000,0.000001,89.999999,0.000000,e10,,\"P,\"\"1\"\"\",1.5,0\n"
+            "implied_finish|rework,0,0,90.000000,0.000000,0.000001,89.999999,0.000000,e10,,\"P,\"\"1\"\"\",1.5,0,90.000000\n"
         ),
         "operations.csv": (
             "operation_id,wip,queued,running,finished,held,arrivals,departures,completed,scrapped,rework,quantity\n"
@@ -278,7 +280,7 @@ async def test_export_makes_a_workbook_of_the_same_rows(pool: asyncpg.Pool, data
         pool,
         units=[record.unit],  # type: ignore[union-attr]
         visits=[row for _, row in record.visits],  # type: ignore[union-attr]
-        plant_models=[(1, T0, "me", '{"operations": [{"id": "A"}], "site": {"time_zone": "Asia/Shanghai"}}')],
+        plant_models=[(1, T0, "me", json.dumps(document({"A": {}})))],
     )
     written = await export(database, tmp_path, excel=True)
     assert [path.name for path in written] == ["visits.csv", "operations.csv", "units.csv", "floorstream.xlsx"]

@@ -5,7 +5,7 @@ SELECT generation FROM current_generation
 
 -- name: visits
 SELECT unit_id, visit_seq, operation_id, arrived, started, finished, departed, outcome, flags, repeats, runs,
-       dwell_us, queue_us, process_us, wait_us, hold_us, visit_id, work_unit_id, product_id, quantity, position
+       dwell_us, queue_us, process_us, wait_us, hold_us, visit_id, work_unit_id, product_id, quantity, position, model
 FROM visits
 WHERE generation = $1 AND NOT deleted AND ($2::int IS NULL OR partition = $2)
 ORDER BY unit_id COLLATE "C", visit_seq
