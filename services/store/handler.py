@@ -46,12 +46,20 @@ class UnitLane:
         self.visits_next = at + 1
         self._moved = True
         if isinstance(record, UnitChange):
-            if record.offset > self.mark:
-                self._changes[record.unit_id, record.offset] = (at, record)
+            key = record.unit_id, record.offset
+            if record.offset > self.mark and not (key in self._changes and self._is_marked(record.offset)):
+                self._changes[key] = (at, record)
         elif isinstance(record, Forwarded):
-            self._forwarded.update((offset, at) for offset in record.offsets if offset > self.mark)
+            for offset in record.offsets:
+                if offset > self.mark and not (offset in self._forwarded and self._is_marked(offset)):
+                    self._forwarded[offset] = at
         elif isinstance(record, FrameMark) and record.mark > self.mark:
             self._marks[record.mark] = at
+
+    def _is_marked(self, offset: int) -> bool:
+        """Does a mark that is kept cover it? Then a repeat must not stand for the first one: a restart from between
+        the mark and the repeat would find the mark, and pass the repeat over as covered."""
+        return any(mark >= offset for mark in self._marks)
 
     @property
     def waiting(self) -> int:

@@ -134,6 +134,22 @@ def test_repeats_of_a_frame_without_its_mark_do_not_grow() -> None:
     assert units.cut().visits_position == 99
 
 
+def test_a_repeat_behind_its_mark_does_not_move_the_position_past_what_the_mark_covers() -> None:
+    units = with_scans(3)
+    log = [changed("U", 1, 4, {1: "a"}), FrameMark(4), changed("U", 1, 4, {1: "a"})]
+    for at, record in enumerate(log):
+        units.take(at, record)
+    position = units.cut().visits_position
+    again = lane(scans=3, visits=position)
+    for offset in (3, 4):
+        again.take_scan(offset, (offset,))
+    written = []
+    for at in range(position, len(log)):
+        again.take(at, log[at])
+        written += again.cut().visits
+    assert written == [("U", 1, 1, "a")]
+
+
 def test_rows_one_by_one_leave_with_the_position_after_them() -> None:
     rows = RowLane(5)
     rows.take(4, ("table", ("before",)))
