@@ -70,6 +70,9 @@ class WholeLog:
                     log.warning("%s cannot be read at %s (%s); trying again", self._topic, self._brokers, error)
                 waiting = True
                 await asyncio.sleep(START_PAUSE_SECONDS)
+            except BaseException:
+                await consumer.stop()  # whoever was about to read has gone: the group has dealt anew
+                raise
         self._consumer = consumer
         self._positions = {partition: first[partition] for partition in self._partitions}
         for partition, position in self._positions.items():
