@@ -48,6 +48,7 @@ def test_parts_are_counted_through_rollover_reset_and_outage(machine: tuple[list
     assert (good.total, good.resets) == (made, resets)
 
 
+@QUIET
 @given(st.integers(0, 1 << 40), st.integers(0, 1 << 40), st.none() | st.integers(2, 1 << 32))
 def test_no_step_is_negative(old: int, new: int, modulus: int | None) -> None:
     step = forward(old, new, modulus)
