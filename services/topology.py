@@ -2,7 +2,7 @@
 
     reader / MES ─► ingest ─► floor.scans ─► track ─► floor.visits ─► store ─► database
                       │                        └────► floor.partials ─► aggregate ─► floor.operations ─► show
-                      │                                                                     └─► alert ─► floor.alerts
+                      │                                               notify ◄─ floor.alerts ◄─ alert ◄─┘
                       └─────► floor.machines ─► aggregate ─► floor.work_units ─► alert, show
                                                     └──────► floor.partials (counted parts)
 
