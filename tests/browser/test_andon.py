@@ -97,8 +97,8 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
-    """A phone that must not complain."""
+async def page(tmp_path: Path, served: Served) -> AsyncIterator[Page]:
+    """A phone that must not complain; it is put away before the server ends."""
     async with browser(tmp_path / "profile", f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as opened:
         await opened.size(360, 740, phone=True)
         await opened.call("Emulation.setTouchEmulationEnabled", enabled=True)
