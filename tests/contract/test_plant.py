@@ -275,14 +275,14 @@ def load_id(text: str) -> str:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plants())
 def test_a_plant_survives_dump_and_load(plant: dict[str, Any]) -> None:
     model = load_plant(yaml.safe_dump(plant, allow_unicode=True))
     assert load_plant(dump(model)) == model
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from("a:-[]{}&*!|>'\"%@`#,? \n\t0~"), max_size=40))
 def test_any_text_is_a_plant_or_a_list_of_problems(text: str) -> None:
     assert problems_of(text)

@@ -5,7 +5,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given as for_any
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from services.embedded.instance import InstanceNotFound, find_instance
@@ -28,7 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("secrets")
 
 
-@settings(deadline=None)  # a busy disk is no fault
 @for_any(password=TEXT, end=st.sampled_from(["", "\n", "\r\n"]))
 def test_any_password_arrives_whole(folder: Path, password: str, end: str) -> None:
     file = folder / "password"

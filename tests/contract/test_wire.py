@@ -137,7 +137,7 @@ def as_json(value: object, escaped: bool) -> bytes:
     return json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(EVENTS, st.booleans())
 @example({**GOOD, "quantity": "1", "unknown": {"quantity": "1_0"}}, False)
 @example({**GOOD, "action": "void"}, False)

@@ -54,7 +54,7 @@ def running() -> Iterator[Runner]:
         runner.run(on.__aexit__(None, None, None))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     BODIES, st.sampled_from(PATHS), st.sampled_from(["application/json", "application/x-ndjson"]), st.integers(0, 60)
 )
@@ -74,7 +74,7 @@ def test_any_body_has_an_answer(running: Runner, body: bytes, path: str, kind: s
     assert (said["accepted"] > 0) == (answer.status_code == 202) == (new["floor.scans"] + new["floor.machines"] > 0)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BODIES, st.sampled_from(["/v1/plant", "/v1/orders/WO"]))
 def test_any_master_data_has_an_answer(running: Runner, body: bytes, path: str) -> None:
     runner, floor, _ = running
@@ -88,7 +88,7 @@ HEADERS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(HEADERS, st.binary(max_size=20)))
 def test_any_header_has_an_answer(running: Runner, headers: dict[str, bytes]) -> None:
     runner, floor, _ = running

@@ -192,7 +192,7 @@ def record_of(said: Said | int) -> UnitChange | FrameMark:
     return changed(said.unit, said.accepted, said.offset, said.visits, *said.deleted)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.integers(0, 1 << 32), st.integers(1, 12))
 def test_any_mix_of_workers_and_restarts_ends_with_the_newest_rows(seed: int, count: int) -> None:
     rng = random.Random(seed)

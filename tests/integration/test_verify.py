@@ -225,7 +225,7 @@ def test_without_a_database_it_is_usage(monkeypatch: pytest.MonkeyPatch) -> None
     assert run(parser("verify").parse_args(["verify"])) == 2
 
 
-@settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, database=None, suppress_health_check=list(HealthCheck))
 @given(scenario=beyond_bounds())
 async def test_any_log_is_equal(scenario: Scenario, database: str) -> None:
     for table in TABLES:

@@ -17,7 +17,7 @@ from services.core.shift_plan import ShiftPattern
 from tests.alarms import MINUTE, NOW, SECOND, Life, operation
 from tests.lane_log import LaneLog
 
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+QUIET = settings(max_examples=150, suppress_health_check=list(HealthCheck), database=None)
 LUNCH = WorkingCalendar("UTC", "mon-sun", [ShiftPattern("lunch", "16:20", "16:50")])
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.core.calendar import ShiftKey, WorkingCalendar
@@ -118,7 +118,6 @@ def test_every_minute_agrees_with_the_slow_calendar(zone: str, first: date, whic
 minutes = st.integers(0, SPAN_DAYS * DAY_MINUTES - 1)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(places), minutes, minutes)
 def test_any_span_agrees_with_the_slow_calendar(place: tuple[str, date, int], a: int, b: int) -> None:
     zero, states = slow_minutes(*place)
@@ -130,7 +129,6 @@ def test_any_span_agrees_with_the_slow_calendar(place: tuple[str, date, int], a:
 near = st.integers(0, 400 * 86_400_000_000).map(lambda us: 1_767_225_600_000_000 + us)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(places), st.tuples(near, near, near))
 def test_working_time_adds_up(place: tuple[str, date, int], at: tuple[int, int, int]) -> None:
     calendar, (a, b, c) = CALENDARS[place], at
@@ -141,14 +139,12 @@ edges = st.sampled_from([0, 7_258_118_400_000_000])  # 1970 and 2200
 around = st.integers(-(10**13), 10**13)
 
 
-@settings(deadline=None)
 @given(edges, st.tuples(around, around, around))
 def test_working_time_adds_up_where_the_calendar_begins_and_ends(edge: int, at: tuple[int, int, int]) -> None:
     calendar, (a, b, c) = CALENDARS[places[0]], (edge + offset for offset in at)
     assert calendar.working_us(a, b) + calendar.working_us(b, c) == calendar.working_us(a, c)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(places), near, st.integers(1, 60 * 86_400_000_000))
 def test_working_limit_passes_at_the_first_instant_it_is_reached(
     place: tuple[str, date, int], start: int, limit: int
@@ -159,7 +155,6 @@ def test_working_limit_passes_at_the_first_instant_it_is_reached(
     assert calendar.working_us(start, passed - 1) == limit - 1
 
 
-@settings(deadline=None)
 @given(st.sampled_from(places), near, st.integers(0, 40 * 86_400_000_000))
 def test_shifts_of_a_span_hold_all_its_working_time(place: tuple[str, date, int], start: int, length: int) -> None:
     calendar, end = CALENDARS[place], start + length
@@ -170,7 +165,6 @@ def test_shifts_of_a_span_hold_all_its_working_time(place: tuple[str, date, int]
     assert all(calendar.shift_at(s.start_us) == (s.plant_date, s.shift_id) for s in spans)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(places), near, st.integers(0, 3 * 86_400_000_000))
 def test_plant_dates_never_go_back(place: tuple[str, date, int], start: int, later: int) -> None:
     calendar = CALENDARS[place]

@@ -8,7 +8,7 @@ from services.core.machines import History, Reading
 from services.core.packml import Rules, conditions
 from services.core.shift_pieces import plant_days
 
-QUIET = settings(max_examples=300, deadline=None, database=None)
+QUIET = settings(max_examples=300, database=None)
 RULES = Rules(conditions({}), plant_days("UTC"))
 SECOND = 1_000_000
 BEGIN = 1_795_400_000_000_000

@@ -14,7 +14,7 @@ from tests.reference.cases import CASES
 from tests.reference.fold import fold
 from tests.reference.generate import Scenario, beyond_bounds, within_bounds
 
-QUIET = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+QUIET = settings(max_examples=80, suppress_health_check=list(HealthCheck), database=None)
 CASES_WITH_BOUNDS = [case for case in CASES if case.bounded is not False]
 
 

@@ -22,7 +22,7 @@ from services.track.handler import Effects, Lane
 from tests import product
 from tests.reference.generate import Scenario, beyond_bounds
 
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+QUIET = settings(max_examples=60, suppress_health_check=list(HealthCheck), database=None)
 GENERATION = 1
 
 

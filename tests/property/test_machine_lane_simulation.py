@@ -21,7 +21,7 @@ from services.core.partials import Partials
 from services.topology import HISTORY_PREFIX, MARKER_KEY
 from tests.machine_floor import PLANT, event, plant_of
 
-QUIET = settings(max_examples=60, deadline=None, database=None)
+QUIET = settings(max_examples=60, database=None)
 PLACE = Place(0, 1, 1)
 NOW = 1_795_413_600_000_000
 SECOND = 1_000_000

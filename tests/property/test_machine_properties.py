@@ -15,7 +15,7 @@ from services.core.shift_plan import CalendarException, ShiftPattern
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
-QUIET = settings(max_examples=100, deadline=None, database=None)
+QUIET = settings(max_examples=100, database=None)
 
 
 def us(*moment: int) -> int:

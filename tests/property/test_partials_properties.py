@@ -15,7 +15,7 @@ from services.core.windows import Percentiles
 from tests.partials import Published, Sent, publish
 from tests.reference.generate import Scenario, beyond_bounds
 
-QUIET = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+QUIET = settings(max_examples=50, suppress_health_check=list(HealthCheck), database=None)
 LOGS = beyond_bounds(most_units=6, most_events=16)
 RANDOM = st.randoms(use_true_random=False)
 FEW = st.integers(1, 3)

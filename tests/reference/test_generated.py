@@ -11,7 +11,7 @@ from .files import files
 from .fold import Result, fold
 from .generate import Scenario, beyond_bounds, within_bounds
 
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+QUIET = settings(max_examples=150, suppress_health_check=list(HealthCheck), database=None)
 WANTED = """
 malformed unknown_read_point unknown_operation clock_ahead too_late conflicting_duplicate duplicate accepted
 implied_arrive implied_start implied_finish implied_depart reopened rework skipped_operation backward consumed
