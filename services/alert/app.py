@@ -102,7 +102,8 @@ class Alert:
         }
         partitions = dealt[topology.OPERATIONS.name]
         if dealt[topology.ALERT_ACTIONS.name] != partitions:
-            end_process(BrokenGuarantee(f"states and actions must be dealt alike, but we were given {dealt}"))
+            # The leader of the group did not know all partitions yet: with only one of the two nothing may be decided.
+            end_process(NotYet(f"states and actions must be dealt alike, but we were given {dealt}: starting again"))
         self._owned = {p: Owned(Lane(p, alert_wire), self._log, self._producer, self._reached) for p in partitions}
         self._operations.assign(partitions)
         self._actions.assign(partitions)

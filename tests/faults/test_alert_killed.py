@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from services.core.identity import partition_of
 from services.topology import ALERTS, EPOCH_KEY
 from tests.faults.track_process import ended
-from tests.integration.alert_process import STEPS, AlertProcesses, Floor, Told
+from tests.integration.alert_process import STEPS, AlertProcesses, Floor, Told, led
 from tests.parts import OPERATION_PARTITIONS, until
 
 pytestmark = pytest.mark.real_broker
@@ -56,6 +56,7 @@ async def told(fresh_broker: str) -> AsyncIterator[Told]:
 async def floor(fresh_broker: str) -> AsyncIterator[Floor]:
     producer = AIOKafkaProducer(bootstrap_servers=fresh_broker, acks="all")
     await producer.start()
+    await led(producer)
     floor = Floor(producer)
     await floor.plant(PLANT)
     floor.keep_beating()

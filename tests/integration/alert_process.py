@@ -154,6 +154,21 @@ class Floor:
         await self.producer.send_and_wait(topic, value, key=key, partition=partition)
 
 
+async def led(producer: AIOKafkaProducer) -> None:
+    """Wait until every partition that alert reads or writes has a leader: just made ones may have none yet."""
+    topics = (topology.OPERATIONS, topology.ALERT_ACTIONS, topology.ALERTS, topology.WORK_UNITS)
+    counts = {topic.name: topology.partitions(topic, SCAN_PARTITIONS, OPERATION_PARTITIONS) for topic in topics}
+
+    async def all_led() -> bool:
+        for name in counts:
+            await producer.partitions_for(name)
+        await producer.client.force_metadata_update()
+        cluster = producer.client.cluster
+        return all(len(cluster.available_partitions_for_topic(name) or ()) == count for name, count in counts.items())
+
+    await until(all_led, "every partition has a leader")
+
+
 def operation_record(
     operation: str, now: int, wip: int = 0, arrived: Iterable[int] = (), **more: Any
 ) -> tuple[str, int, bytes, bytes]:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from services import topology
 from services.alert.feeds import BEHIND_US
-from tests.integration.alert_process import SECOND, AlertProcesses, Floor, Told
+from tests.integration.alert_process import SECOND, AlertProcesses, Floor, Told, led
 
 pytestmark = pytest.mark.real_broker
 
@@ -49,6 +49,7 @@ async def told(fresh_broker: str) -> AsyncIterator[Told]:
 async def floor(fresh_broker: str) -> AsyncIterator[Floor]:
     producer = AIOKafkaProducer(bootstrap_servers=fresh_broker, acks="all")
     await producer.start()
+    await led(producer)
     floor = Floor(producer)
     await floor.plant(PLANT)
     floor.keep_beating()
