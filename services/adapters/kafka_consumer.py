@@ -6,6 +6,9 @@ ListOffsets(latest), which the embedded broker answers wrongly, is never asked.
 
     assigned ──► `assigned_now` tells the owner ──► owner looks up positions ──► go_on(positions) ──► read()
     revoked  ──► nothing is read any more ──► the `on_revoked` callback has time to finish what is being written
+
+A static member that the group has forgotten does not join again: most likely it slept while another process was started
+under its name, and joining would throw that one out, which would join again, for ever.
 """
 
 import asyncio
@@ -18,7 +21,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError, UnknownMemberIdError
 
 from services.core.errors import BrokenGuarantee
 from services.settings import KafkaSettings
@@ -61,12 +64,15 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         self._held: frozenset[TopicPartition] = frozenset()
         self._reading = asyncio.Event()
         self._without_position = 0.0
+        self._instance: str | None = None
+        self._forgotten = asyncio.Event()
+        self._ending = asyncio.Event()
         self.assigned = Assignment(0, frozenset())
         self.assigned_now = asyncio.Event()
 
     async def start(self, instance: str | None) -> None:
         """Join the group, waiting for a broker. `instance`: static membership under this name."""
-        waiting = False
+        waiting, self._instance = False, instance
         while True:
             self._consumer = self._new_consumer(instance)
             try:
@@ -102,14 +108,19 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Leave the group."""
+        self._ending.set()
         if self._consumer is not None:
             await self._consumer.stop()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called by the client before it joins again."""
         self._forget()
+        joined = self.assigned.serial > 0
         self.assigned = Assignment(self.assigned.serial + 1, frozenset())
         await self._on_revoked()
+        if joined and self._instance is not None and not self._consumer._coordinator.member_id:
+            self._forgotten.set()
+            await self._ending.wait()  # the client joins again as soon as this returns
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by the client with what the group gave us; returns at once, for the group waits."""
@@ -156,7 +167,12 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         self._held = held
 
     async def read(self, most: int, timeout_s: float) -> dict[Partition, list[Any]]:
-        """Up to `most` records of the partitions that go on. Raises BrokenGuarantee where the log has lost ours."""
+        """Up to `most` records of the partitions that go on.
+
+        Raises BrokenGuarantee where the log has lost ours, UnknownMemberIdError where the group has forgotten us.
+        """
+        if self._forgotten.is_set():
+            raise UnknownMemberIdError(f"the group no longer knows {self._instance}: it slept, or another has its name")
         if not self._reading.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._reading.wait(), timeout_s)

@@ -5,6 +5,7 @@ partitions and goes on only where each epoch is still its own. So a worker that 
 nothing, and the new owner starts exactly where the last transaction ended.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -137,7 +138,8 @@ class SinkWriter:
                 await transaction.commit()
             except BaseException:
                 # No word of rollback: the connection may be the trouble, and its end rolls back as well.
-                conn.terminate()
+                with contextlib.suppress(asyncpg.InterfaceError):  # the server has ended it already
+                    conn.terminate()
                 raise
             self._reached("after_commit")
 

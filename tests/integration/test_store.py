@@ -103,7 +103,7 @@ async def until_grown(dsn: str, table: str, by: int) -> None:
     await until(grown, f"{table} grows")
 
 
-@pytest.mark.parametrize("point", ["before_begin"])
+@pytest.mark.parametrize("point", ["before_begin", pytest.param("before_commit", marks=pytest.mark.slow)])
 async def test_a_paused_store_is_fenced(point: str, fresh_broker: str, database: str, stores: StoreProcess) -> None:
     """It is stopped in a flush, replaced under its own name, and finds its partitions taken when it goes on.
 
