@@ -106,6 +106,11 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
             max_partition_fetch_bytes=FETCH_BYTES,
         )
 
+    async def remain(self) -> None:
+        """For ever. Raises UnknownMemberIdError when the group has forgotten us; read() may wait in vain then."""
+        await self._forgotten.wait()
+        raise UnknownMemberIdError(f"the group no longer knows {self._instance}: it slept, or another has its name")
+
     async def stop(self) -> None:
         """Leave the group."""
         self._ending.set()
@@ -167,12 +172,7 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         self._held = held
 
     async def read(self, most: int, timeout_s: float) -> dict[Partition, list[Any]]:
-        """Up to `most` records of the partitions that go on.
-
-        Raises BrokenGuarantee where the log has lost ours, UnknownMemberIdError where the group has forgotten us.
-        """
-        if self._forgotten.is_set():
-            raise UnknownMemberIdError(f"the group no longer knows {self._instance}: it slept, or another has its name")
+        """Up to `most` records of the partitions that go on. Raises BrokenGuarantee where the log has lost ours."""
         if not self._reading.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._reading.wait(), timeout_s)

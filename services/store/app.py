@@ -67,7 +67,8 @@ class Store:
             await asyncio.wait([stopped, *working], return_when=asyncio.FIRST_COMPLETED)
             if working[0].done():
                 working[0].result()
-                working = [asyncio.create_task(self._read_loop()), asyncio.create_task(self._write_loop())]
+                loops = (self._read_loop(), self._feed.remain(), self._write_loop())
+                working = [asyncio.create_task(loop) for loop in loops]
                 await asyncio.wait([stopped, *working], return_when=asyncio.FIRST_COMPLETED)
             if stopped.done():
                 await self._finish(working)
@@ -84,7 +85,8 @@ class Store:
         """Read no more, write what is ready; what does not get done in time is left to the next start."""
         self._stopping = True
         self._due.set()
-        working[0].cancel()
+        for task in working[:-1] or working:
+            task.cancel()
         await asyncio.wait(working, timeout=STOP_SECONDS)
 
     async def _leave(self) -> None:
