@@ -66,7 +66,6 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         self._without_position = 0.0
         self._instance: str | None = None
         self._forgotten = asyncio.Event()
-        self._ending = asyncio.Event()
         self.assigned = Assignment(0, frozenset())
         self.assigned_now = asyncio.Event()
 
@@ -113,7 +112,6 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def stop(self) -> None:
         """Leave the group."""
-        self._ending.set()
         if self._consumer is not None:
             await self._consumer.stop()
 
@@ -125,7 +123,7 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._on_revoked()
         if joined and self._instance is not None and not self._consumer._coordinator.member_id:
             self._forgotten.set()
-            await self._ending.wait()  # the client joins again as soon as this returns
+            await asyncio.Event().wait()  # the client would join again as soon as this returned; stop() calls it off
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by the client with what the group gave us; returns at once, for the group waits."""
