@@ -113,7 +113,7 @@ async def test_a_paused_store_is_fenced(point: str, fresh_broker: str, database:
     await floor.produce(fresh_broker, 0, 2)
     zombie = stores.start(PAUSE_AT=f"{point}:1")
     await until(lambda: taken_by(database, 1), "the first store has its partitions")
-    stores.start()
+    second = stores.start()
     await until(lambda: taken_by(database, 2), "the second store has taken over")
     await floor.produce(fresh_broker, 1, 2)
     await floor.stored(database)
@@ -124,6 +124,7 @@ async def test_a_paused_store_is_fenced(point: str, fresh_broker: str, database:
     assert "another worker has taken over" in stores.log or "the broker refuses us" in stores.log
     assert await everything(database) == before
     await floor.check(database)
+    assert second.poll() is None, "the one that took over goes on"
 
 
 async def taken_by(dsn: str, epoch: int) -> bool:
