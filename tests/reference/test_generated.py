@@ -4,7 +4,8 @@ from collections import Counter
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from .files import files
@@ -109,7 +110,6 @@ def test_the_generated_logs_hold_every_trouble() -> None:
             seen[f"{name}: several places"] += any("|" in unit["phase"] for unit in result.units)
             seen[f"{name}: other than the whole set"] += rows(result) != rows(fold(scenario.models, scenario.log))
             seen[f"{name}: absorbed and late"] += is_late(result, scenario)
-            seen[f"{name}: forgets"] += forgets(result, scenario)
             assert set(files(result)) == {"visits.csv", "operations.csv", "units.csv"}
 
     look()
@@ -119,5 +119,10 @@ def test_the_generated_logs_hold_every_trouble() -> None:
     assert seen["beyond: other than the whole set"] > 5
     assert seen["within: other than the whole set"] == 0
     assert seen["within: absorbed and late"] > 5
-    assert seen["within: forgets"] > 0
-    assert seen["beyond: forgets"] > 5
+
+
+@pytest.mark.parametrize("logs", [within_bounds(), beyond_bounds()], ids=["within", "beyond"])
+def test_some_generated_logs_let_finished_units_go(logs: st.SearchStrategy[Scenario]) -> None:
+    # Too seldom to be met for sure in a fixed number of logs: looked for until one is found.
+    quiet = settings(QUIET, max_examples=5_000, phases=[Phase.generate])
+    find(logs, lambda scenario: forgets(fold(scenario.models, scenario.log, bounded=True), scenario), settings=quiet)

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from services.core.identity import partition_of
 from services.core.instant import parse_instant
 from services.core.log import LogFold
 from services.core.unit import Flag, Status
 from tests import product
+from tests.parts import SCAN_PARTITIONS
 from tests.reference.case import MINUTE, ZERO
 from tests.reference.generate import Scenario, beyond_bounds
 from tests.stored_floor import StoredFloor
@@ -47,6 +50,15 @@ def lives(fold: LogFold) -> list[tuple[int, int | None]]:
     return found
 
 
+def folds(scenario: Scenario) -> list[LogFold]:
+    """The log folded partition by partition: when a finished unit's history ends is told by its own partition."""
+    parts: dict[int, list[dict[str, Any]]] = {partition: [] for partition in range(SCAN_PARTITIONS)}
+    for record in scenario.log:
+        for partition in parts if "model" in record else [partition_of(str(record["unit_id"]), SCAN_PARTITIONS)]:
+            parts[partition].append(record)
+    return [product.run(scenario.models, part)[0] for part in parts.values()]
+
+
 def true_residence(fold: LogFold, since: int, until: int) -> Fraction:
     """The sum of all stays in the plant, cut to the window, in seconds."""
     stays = ((max(entered, since), until if gone is None else min(gone, until)) for entered, gone in lives(fold))
@@ -55,7 +67,6 @@ def true_residence(fold: LogFold, since: int, until: int) -> Fraction:
 
 @settings(
     max_examples=25,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -74,8 +85,7 @@ async def test_any_log_has_one_inventory(scenario: Scenario, database: str, conn
     floor.track()
     await floor.store(database)
     now = (await conn.fetchval("SELECT now()") - EPOCH) // timedelta(microseconds=1)
-    fold, _ = product.run(scenario.models, scenario.log)
-    true = true_residence(fold, SINCE, max(SINCE, min(UNTIL, now)))
+    true = sum(true_residence(fold, SINCE, max(SINCE, min(UNTIL, now))) for fold in folds(scenario))
     window = (instant(SINCE), instant(UNTIL))
     (audit,) = await conn.fetch("SELECT * FROM kpi.little_audit($1, $2)", *window)
     assert audit["residence_s"] == audit["counter_s"] == true
