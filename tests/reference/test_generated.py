@@ -114,11 +114,11 @@ def test_the_generated_logs_hold_every_trouble() -> None:
 
     look()
     assert [word for word in WANTED.split() if not seen[word]] == []
-    assert seen["beyond: several places"] > 5
-    assert seen["within: several places"] > 5
-    assert seen["beyond: other than the whole set"] > 5
+    assert seen["beyond: several places"] > 0
+    assert seen["within: several places"] > 0
+    assert seen["beyond: other than the whole set"] > 0
     assert seen["within: other than the whole set"] == 0
-    assert seen["within: absorbed and late"] > 5
+    assert seen["within: absorbed and late"] > 0
 
 
 @pytest.mark.parametrize("logs", [within_bounds(), beyond_bounds()], ids=["within", "beyond"])
