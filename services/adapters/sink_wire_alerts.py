@@ -9,47 +9,9 @@ from typing import Any
 import msgspec
 
 from services import topology
+from services.adapters.alert_record import Alert, AlertUnit
 from services.adapters.sink_wire import Record, clamp_us, strictly
 from services.core.stored import Row, TableRow
-
-
-class _Unit(msgspec.Struct):
-    unit_id: str
-    visit_id: str
-    arrived_us: int
-    over: bool = False
-
-
-class _Alert(msgspec.Struct):
-    alert_id: str
-    epoch: int
-    incident: int
-    version: int
-    change: str
-    state: str
-    notify: bool
-    rule_id: str
-    measure: str
-    subject_kind: str
-    subject_id: str
-    priority: str
-    limit: int
-    at_us: int
-    model: int
-    value: int | None = None
-    since_us: int | None = None
-    raised_us: int | None = None
-    acknowledged_us: int | None = None
-    acknowledged_by: str | None = None
-    returned_us: int | None = None
-    end: str | None = None
-    shelved_until_us: int | None = None
-    shelved_by: str | None = None
-    shelve_reason: str | None = None
-    muted: bool = False
-    history: bool = False
-    units: list[_Unit] = []
-    units_over: int | None = None
 
 
 class _Action(msgspec.Struct):
@@ -64,7 +26,7 @@ class _Action(msgspec.Struct):
     reason: str | None = None
 
 
-_alert = msgspec.json.Decoder(_Alert).decode
+_alert = msgspec.json.Decoder(Alert).decode
 _action = msgspec.json.Decoder(_Action).decode
 
 
@@ -89,7 +51,7 @@ class AlertRows:
         return "alert_changes", _alert_row(a)
 
 
-def _alert_row(a: _Alert) -> Row:
+def _alert_row(a: Alert) -> Row:
     units = msgspec.json.encode([_cleaned_unit(unit) for unit in a.units]).decode()
     return (
         _text(a.alert_id), a.epoch, a.incident, a.version, a.change, a.state, a.notify, _text(a.rule_id), a.measure,
@@ -109,7 +71,7 @@ def action_row(record: Record, generation: int) -> TableRow:
     )  # fmt: skip
 
 
-def _cleaned_unit(unit: _Unit) -> dict[str, Any]:
+def _cleaned_unit(unit: AlertUnit) -> dict[str, Any]:
     return {
         "unit_id": _text(unit.unit_id), "visit_id": _text(unit.visit_id), "arrived_us": unit.arrived_us,
         "over": unit.over,
