@@ -5,7 +5,7 @@ LOCK := requirements/test.txt
 BENCH_VENV := .venv.bench
 ARGS :=
 
-.PHONY: help install demo test test-slow faults bench bench-quick lint lock clean
+.PHONY: help install demo test test-slow faults faults-red bench bench-quick lint lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -19,14 +19,16 @@ demo: install ## everything on this machine with a simulated plant
 	@exec $(VENV)/bin/floorstream demo $(ARGS)
 
 test: install ## all tests that need Python and make only
-	@exec $(VENV)/bin/python -m pytest -n 4 --dist=loadscope -m "not slow" $(ARGS)
+	@exec $(VENV)/bin/python -m pytest -n 4 --dist=loadscope -m "not (slow or long)" $(ARGS)
 
 test-slow: install ## slow tests, and the guarantees again on a real Apache Kafka (skips what is absent)
-	@$(VENV)/bin/python -m pytest -n 2 --dist=loadscope --broker=apache -m "slow or real_broker" $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 --dist=loadscope --broker=apache -m "(slow or real_broker) and not long" $(ARGS)
 
-faults: install ## kills, pauses and broken parts on both brokers, compared with the offline fold
-	@$(VENV)/bin/python -m pytest tests/faults $(ARGS)
-	@$(VENV)/bin/python -m pytest tests/faults --broker=apache $(ARGS)
+faults: install ## every row of the fault matrix on both brokers, up to 40 min; ends with its table
+	@exec $(VENV)/bin/python -m tests.faults green $(ARGS)
+
+faults-red: install ## the same with one defence taken away at a time: each must be missed
+	@exec $(VENV)/bin/python -m tests.faults red $(ARGS)
 
 bench: ## throughput of track beside bare loops on this machine, about 20 min
 	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt

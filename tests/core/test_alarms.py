@@ -65,6 +65,7 @@ def test_a_short_peak_is_not_raised() -> None:
     assert life.versions == []
 
 
+@pytest.mark.row(42)
 def test_a_value_that_hovers_at_the_limit_raises_once() -> None:
     life = pile_up()
     for wip in (10, 9, 11, 9, 12):
@@ -173,6 +174,7 @@ def test_wip_of_the_past_is_history() -> None:
     assert life.told == [("raised", False)]
 
 
+@pytest.mark.row(31)
 def test_what_is_over_because_the_clock_was_set_is_history() -> None:
     life = Life(DWELL_RULE, gate=Gate(skipped=(NOW - 20 * MINUTE, NOW)))
     life.see(operation(NOW, arrived=[NOW - 11 * MINUTE]))

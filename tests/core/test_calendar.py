@@ -54,6 +54,7 @@ def test_sunday_is_off_but_for_the_end_of_saturdays_night() -> None:
     assert calendar.shift_at(at("2026-11-29T08:00")) is None
 
 
+@pytest.mark.row(32)
 @pytest.mark.parametrize(
     ("moment", "shift"),
     [
@@ -117,6 +118,7 @@ def test_date_off_may_still_have_intervals_added() -> None:
     assert calendar.working_us(at("2026-10-01T08:00"), at("2026-10-02T08:00")) == 2 * HOUR
 
 
+@pytest.mark.row(32)
 @pytest.mark.parametrize(
     ("zone", "night", "hours"),
     [

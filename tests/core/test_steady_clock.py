@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from services.adapters.clock import BELIEVED_US, STEP_US, Followed, SteadyClock
 
 HOUR = 3_600_000_000
@@ -40,6 +42,7 @@ def test_it_is_the_wall_clock_while_nobody_sets_that() -> None:
     assert (steady.look(), steady.now_us()) == (None, NOW + HOUR)
 
 
+@pytest.mark.row(31)
 def test_a_clock_that_is_set_is_not_followed_at_once() -> None:
     steady, machine = clock()
     machine.wall += HOUR
@@ -48,6 +51,7 @@ def test_a_clock_that_is_set_is_not_followed_at_once() -> None:
     assert (steady.look(), steady.now_us()) == (None, NOW + BELIEVED_US - 1)
 
 
+@pytest.mark.row(31)
 def test_set_back_within_a_minute_it_never_happened() -> None:
     steady, machine = clock()
     for step in (HOUR, -HOUR):
@@ -59,6 +63,7 @@ def test_set_back_within_a_minute_it_never_happened() -> None:
     assert (steady.look(), steady.now_us()) == (None, machine.wall)
 
 
+@pytest.mark.row(31)
 def test_a_clock_that_stands_by_it_is_followed_and_the_span_is_told() -> None:
     for step in (HOUR, -HOUR):
         steady, machine = clock()

@@ -1,12 +1,13 @@
 """What the fault tests share: workers of track and a floor to feed them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.adapters.topics import create_topics
 from services.settings import KafkaSettings
+from tests.faults.record import SEED
 from tests.faults.scans import Floor
 from tests.faults.track_process import TrackProcesses
 
@@ -21,12 +22,15 @@ def workers(fresh_broker: str, broker_choice: str, tmp_path: Path) -> Iterator[T
 
 
 @pytest.fixture
-async def floor(fresh_broker: str, broker_choice: str) -> Floor:
+async def floor(
+    fresh_broker: str, broker_choice: str, record_property: Callable[[str, object], None]
+) -> AsyncIterator[Floor]:
     """All topics, and the plant model in force."""
     await create_topics(KafkaSettings(fresh_broker, broker_choice == "embedded", 1, 4, 2, 6))
     floor = Floor(fresh_broker)
     await floor.publish_plant()
-    return floor
+    yield floor
+    record_property(SEED, " ".join(map(str, sorted(floor.seeds))))
 
 
 @pytest.fixture

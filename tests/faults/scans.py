@@ -71,6 +71,7 @@ class Floor:
     broker: str
     last: dict[int, int] = field(default_factory=dict)
     refused: dict[tuple[int, int], str] = field(default_factory=dict)
+    seeds: set[int] = field(default_factory=set)
 
     async def publish_plant(self) -> None:
         """Version 1 and its markers."""
@@ -88,6 +89,7 @@ class Floor:
 
     async def produce(self, seed: int, units: int, pause_every: int = 0) -> None:
         """Send a load; every so many events wait for the acknowledgements, which spreads it over time."""
+        self.seeds.add(seed)
         async with producing(self.broker) as producer:
             acks = []
             for number, event in enumerate(events(seed, units)):

@@ -106,11 +106,14 @@ async def kill_at_a_step(step: str, floor: Floor, workers: AlertProcesses, told:
     assert await ended(second) == 0
 
 
+@pytest.mark.row(3)
 @pytest.mark.parametrize("step", STEPS)
 async def test_killed_at_a_step_under_load(step: str, floor: Floor, workers: AlertProcesses, told: Told) -> None:
     await kill_at_a_step(step, floor, workers, told)
 
 
+@pytest.mark.row(3)
+@pytest.mark.red("recovery")
 @pytest.mark.slow
 async def test_red_without_recovery(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     with pytest.raises(AssertionError, match="a version never changes"):
@@ -168,16 +171,20 @@ async def late_write(floor: Floor, workers: AlertProcesses, told: Told, without:
     assert told.changes("wip_limit|OP1") == ["raised"]
 
 
+@pytest.mark.row(35)
 async def test_a_late_writer_changes_nothing(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     await late_write(floor, workers, told)
 
 
+@pytest.mark.row(35)
+@pytest.mark.red("epochs")
 @pytest.mark.slow
 async def test_red_where_epochs_do_not_count(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     with pytest.raises(AssertionError):
         await late_write(floor, workers, told, without="epochs")
 
 
+@pytest.mark.row(35)
 async def test_what_a_late_writer_wrote_is_written_again_by_the_owner(
     floor: Floor, workers: AlertProcesses, told: Told
 ) -> None:
@@ -218,10 +225,13 @@ async def claimed_by_somebody_else(floor: Floor, workers: AlertProcesses, told: 
     assert owner.poll() is None
 
 
+@pytest.mark.row(35)
 async def test_somebody_elses_claim_is_noticed(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     await claimed_by_somebody_else(floor, workers, told)
 
 
+@pytest.mark.row(35)
+@pytest.mark.red("watch for claims")
 @pytest.mark.slow
 async def test_red_where_nobody_watches_for_claims(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     with pytest.raises(AssertionError):
@@ -243,6 +253,7 @@ async def asleep(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     await right_in_the_end(told, wip, 90)
 
 
+@pytest.mark.row(35)
 @pytest.mark.slow
 async def test_a_worker_that_slept_changes_nothing(
     floor: Floor, workers: AlertProcesses, told: Told, broker_choice: str
@@ -252,6 +263,7 @@ async def test_a_worker_that_slept_changes_nothing(
     await asleep(floor, workers, told)
 
 
+@pytest.mark.row(33)
 @pytest.mark.slow
 async def test_from_one_worker_to_two_and_back(floor: Floor, workers: AlertProcesses, told: Told) -> None:
     first = workers.start("0")
@@ -269,6 +281,7 @@ async def test_from_one_worker_to_two_and_back(floor: Floor, workers: AlertProce
     assert first.poll() is None
 
 
+@pytest.mark.row(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_killed_at_random(seed: int, floor: Floor, workers: AlertProcesses, told: Told) -> None:

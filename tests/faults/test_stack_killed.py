@@ -40,6 +40,7 @@ def kill(up: Running, module: str) -> None:
     process.kill()
 
 
+@pytest.mark.row(2)
 def test_stages_killed_at_random_under_load(tmp_path: Path, broker_choice: str) -> None:
     rnd = random.Random(11)
     plant, log = tmp_path / "plant.yaml", tmp_path / "log.jsonl"

@@ -20,6 +20,7 @@ async def test_everything_published_equals_the_fold(floor: Floor, workers: Track
     assert await ended(child) == 0
 
 
+@pytest.mark.row(3)
 @pytest.mark.parametrize("step", STEPS)
 async def test_killed_at_a_step_of_a_frame(step: str, floor: Floor, workers: TrackProcesses) -> None:
     await floor.produce(seed=2, units=40)
@@ -40,16 +41,20 @@ async def lose_fetches(floor: Floor, workers: TrackProcesses, without: str) -> N
     assert "reads again" in workers.log
 
 
+@pytest.mark.row(33)
 async def test_fetches_lost_on_the_way_are_read_again(floor: Floor, workers: TrackProcesses) -> None:
     await lose_fetches(floor, workers, "every fetch")
 
 
+@pytest.mark.row(33)
+@pytest.mark.red("hole check")
 @pytest.mark.slow
 async def test_red_without_looking_for_holes(floor: Floor, workers: TrackProcesses) -> None:
     with pytest.raises(AssertionError):
         await lose_fetches(floor, workers, "every fetch+hole check")
 
 
+@pytest.mark.row(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_killed_at_random(seed: int, floor: Floor, workers: TrackProcesses) -> None:
@@ -66,9 +71,13 @@ async def test_killed_at_random(seed: int, floor: Floor, workers: TrackProcesses
     await floor.check()
 
 
+@pytest.mark.row(3)
+@pytest.mark.red
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("defence", "step"), [("outputs before state", "frame acked"), ("offset in the state", "changelog acked")]
+    ("defence", "step"),
+    [("outputs before state", "frame acked"), ("offset in the state", "changelog acked")],
+    ids=["outputs before state", "offset in the state"],
 )
 async def test_red_without_the_defence(defence: str, step: str, floor: Floor, workers: TrackProcesses) -> None:
     await floor.produce(seed=2, units=40)

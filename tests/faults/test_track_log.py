@@ -79,6 +79,7 @@ async def test_an_open_transaction_holds_back_and_is_no_standstill(floor: Floor,
     await floor.check()
 
 
+@pytest.mark.row(12)
 async def test_a_hole_that_nothing_explains(floor: Floor, workers: TrackProcesses) -> None:
     await floor.produce(seed=16, units=20)
     worker = workers.start()
@@ -91,6 +92,7 @@ async def test_a_hole_that_nothing_explains(floor: Floor, workers: TrackProcesse
     assert "no batch header explains what is missing" in workers.log
 
 
+@pytest.mark.row(33)
 async def test_a_fetch_cleared_in_a_rebalance_is_read_again(floor: Floor, workers: TrackProcesses) -> None:
     """Without the gate Faust fetches while the group deals anew and then clears it: the hole heals."""
     load = asyncio.create_task(floor.produce(seed=19, units=600, pause_every=1))

@@ -75,14 +75,17 @@ async def via(fresh_broker: str, proxy: ProduceProxy) -> str:
     return f"{fresh_broker.partition(':')[2]}={(await proxy.start()).partition(':')[2]}"
 
 
+@pytest.mark.row(6)
 async def test_an_exception_in_the_agent(floor: Floor, workers: TrackProcesses) -> None:
     await raise_in_the_agent(floor, workers)
 
 
+@pytest.mark.row(40)
 async def test_a_state_batch_that_does_not_follow_the_last_one(floor: Floor, workers: TrackProcesses) -> None:
     await break_the_chain(floor, workers)
 
 
+@pytest.mark.row(12)
 async def test_a_log_that_was_lost(floor: Floor, workers: TrackProcesses) -> None:
     await run_once(floor, workers)
     await empty(floor.broker, topology.SCANS.name)
@@ -90,6 +93,7 @@ async def test_a_log_that_was_lost(floor: Floor, workers: TrackProcesses) -> Non
     assert "ends at offset 0, but the state includes offset" in workers.log
 
 
+@pytest.mark.row(12)
 async def test_a_log_that_was_lost_and_begins_anew(floor: Floor, workers: TrackProcesses) -> None:
     await run_once(floor, workers)
     await empty(floor.broker, topology.SCANS.name)
@@ -98,6 +102,7 @@ async def test_a_log_that_was_lost_and_begins_anew(floor: Floor, workers: TrackP
     assert "ends at offset 3, but the state includes offset" in workers.log
 
 
+@pytest.mark.row(40)
 async def test_an_emptied_changelog(floor: Floor, workers: TrackProcesses) -> None:
     await run_once(floor, workers)
     await empty(floor.broker, topology.UNITS_CHANGELOG)
@@ -105,6 +110,7 @@ async def test_an_emptied_changelog(floor: Floor, workers: TrackProcesses) -> No
     assert f"there is no state: {topology.UNITS_CHANGELOG} was emptied" in workers.log
 
 
+@pytest.mark.row(7)
 async def test_a_stop_that_was_asked_for_commits_all_that_was_done(floor: Floor, workers: TrackProcesses) -> None:
     load = asyncio.create_task(floor.produce(seed=4, units=300, pause_every=1))
     worker = workers.start()
@@ -119,6 +125,7 @@ async def test_a_stop_that_was_asked_for_commits_all_that_was_done(floor: Floor,
     load.cancel()
 
 
+@pytest.mark.row(7)
 async def test_a_stop_while_recovering(floor: Floor, workers: TrackProcesses) -> None:
     await run_once(floor, workers)
     worker = workers.start()
@@ -137,6 +144,7 @@ async def test_no_broker(workers: TrackProcesses) -> None:
     assert "Traceback" not in workers.log
 
 
+@pytest.mark.row(9)
 async def test_acknowledgements_that_never_come(
     floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
 ) -> None:
@@ -145,6 +153,7 @@ async def test_acknowledgements_that_never_come(
     await floor.check()
 
 
+@pytest.mark.row(14)
 async def test_acknowledgements_cut_off_for_a_while(
     floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
 ) -> None:
@@ -162,18 +171,24 @@ async def test_acknowledgements_cut_off_for_a_while(
     assert worker.poll() is None
 
 
+@pytest.mark.row(6)
+@pytest.mark.red("end at an exception")
 @pytest.mark.slow
 async def test_red_when_an_exception_leaves_the_agent(floor: Floor, workers: TrackProcesses) -> None:
     with pytest.raises(AssertionError):
         await raise_in_the_agent(floor, workers, WITHOUT="end at an exception")
 
 
+@pytest.mark.row(40)
+@pytest.mark.red("chain")
 @pytest.mark.slow
 async def test_red_without_the_chain(floor: Floor, workers: TrackProcesses) -> None:
     with pytest.raises(AssertionError):
         await break_the_chain(floor, workers, WITHOUT="chain")
 
 
+@pytest.mark.row(9)
+@pytest.mark.red("acknowledgements")
 @pytest.mark.slow
 async def test_red_when_nobody_waits_for_acknowledgements(
     floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str

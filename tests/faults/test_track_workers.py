@@ -72,19 +72,25 @@ async def wrote_late(floor: Floor) -> bool:
     return False
 
 
+@pytest.mark.row(33)
 async def test_one_two_one_workers(floor: Floor, workers: TrackProcesses) -> None:
     await scale_up_and_down(floor, workers)
 
 
+@pytest.mark.row(35)
 async def test_a_worker_that_slept_past_its_session(floor: Floor, workers: TrackProcesses) -> None:
     await sleep_past_the_session(floor, workers)
 
 
+@pytest.mark.row(33)
+@pytest.mark.red("recovery")
 async def test_red_without_recovery(floor: Floor, workers: TrackProcesses) -> None:
     with pytest.raises(AssertionError, match=r"differ from the fold|has two contents"):
         await scale_up_and_down(floor, workers, WITHOUT="recovery")
 
 
+@pytest.mark.row(35)
+@pytest.mark.red("epochs")
 async def test_red_without_epochs(floor: Floor, workers: TrackProcesses) -> None:
     with pytest.raises(AssertionError, match=r"differ from the fold|has two contents|cover"):
         await sleep_past_the_session(floor, workers, WITHOUT="epochs")

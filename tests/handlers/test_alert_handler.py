@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
+
 from services.adapters import alert_wire
 from services.adapters.alert_log import AlertReading, AlertWatch
 from services.alert.handler import Lane, Restored, Round
@@ -141,6 +143,7 @@ def test_while_aggregate_is_silent_nothing_is_raised_and_afterwards_it_is() -> N
     assert log.changes() == ["dwell_limit|A raised"]
 
 
+@pytest.mark.row(31)
 def test_what_is_over_because_the_clock_was_set_calls_nobody() -> None:
     lane, log = lane_with()
     see(lane, log, NOW, arrived=[NOW])

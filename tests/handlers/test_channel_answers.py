@@ -76,6 +76,7 @@ async def test_wrong_settings_are_told_with_what_to_do(
     assert "请" in outcome.detail or "keyword" in outcome.detail
 
 
+@pytest.mark.row(41)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("mode", "said", "perhaps"),
@@ -95,6 +96,7 @@ async def test_what_passes_and_what_stays(kind: str, mode: Mode, said: Said, per
     assert outcome.retry_after_s == (1.0 if mode is Mode.TOO_MANY else None)
 
 
+@pytest.mark.row(41)
 @pytest.mark.parametrize("kind", ["dingtalk", "wecom", "feishu"])
 async def test_a_200_that_nobody_can_read_is_no_success(kind: str, tmp_path: Path) -> None:
     async with PhoneServer(Mode.GARBAGE) as server:
@@ -102,12 +104,14 @@ async def test_a_200_that_nobody_can_read_is_no_success(kind: str, tmp_path: Pat
     assert (outcome.said, outcome.perhaps) == (Said.AWAY, True)
 
 
+@pytest.mark.row(41)
 async def test_a_target_that_is_slow_is_given_five_seconds(tmp_path: Path) -> None:
     async with PhoneServer(Mode.SLOW) as server:
         outcome = await sent(server, tmp_path, "webhook")
     assert (outcome.said, outcome.perhaps) == (Said.AWAY, True)
 
 
+@pytest.mark.row(41)
 async def test_nobody_listening_has_certainly_not_taken_it(tmp_path: Path) -> None:
     async with PhoneServer() as server:
         way = channel(server, tmp_path, "webhook")
@@ -116,6 +120,7 @@ async def test_nobody_listening_has_certainly_not_taken_it(tmp_path: Path) -> No
     assert (outcome.said, outcome.perhaps) == (Said.AWAY, False)
 
 
+@pytest.mark.row(42)
 async def test_the_twenty_first_message_in_a_minute_is_too_often(tmp_path: Path) -> None:
     async with PhoneServer() as server:
         way = channel(server, tmp_path, "dingtalk")

@@ -54,6 +54,7 @@ def running() -> Iterator[Runner]:
         runner.run(on.__aexit__(None, None, None))
 
 
+@pytest.mark.row(23)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     BODIES, st.sampled_from(PATHS), st.sampled_from(["application/json", "application/x-ndjson"]), st.integers(0, 60)

@@ -26,6 +26,7 @@ async def test_a_full_request_is_taken() -> None:
         assert answer.json()["accepted"] == MOST_ITEMS
 
 
+@pytest.mark.row(24)
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip bomb"])
 async def test_a_body_too_large_is_refused_naming_the_limit(packed: bool) -> None:
     body = b" " * (100 * MOST_BYTES if packed else MOST_BYTES + 1)

@@ -106,6 +106,7 @@ async def test_limits_are_those_of_the_newest_plant_model(
     await shows(None)
 
 
+@pytest.mark.row(2)
 async def test_killed_at_random(workers: AggregateProcesses, producer: AIOKafkaProducer, shown: Shown) -> None:
     rnd, sent = random.Random(2), partials(2)
     part = len(sent) // 4
@@ -132,6 +133,7 @@ async def test_half_a_sum_is_never_published(
     assert shown.count == len(Expected(sent).partials.operations) + 1, "each state was published once"
 
 
+@pytest.mark.row(33)
 async def test_another_worker_goes_on_with_the_same_numbers(
     workers: AggregateProcesses, producer: AIOKafkaProducer, shown: Shown
 ) -> None:
@@ -150,6 +152,7 @@ async def test_another_worker_goes_on_with_the_same_numbers(
     await equal(Expected(sent), shown)
 
 
+@pytest.mark.row(35)
 @pytest.mark.slow
 async def test_a_worker_that_slept_past_its_session_shows_nothing_old(
     broker_choice: str, workers: AggregateProcesses, producer: AIOKafkaProducer, shown: Shown

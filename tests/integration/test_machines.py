@@ -165,6 +165,7 @@ async def ready(workers: AggregateProcesses, times: int) -> bool:
     return workers.log.count("takes work") >= times
 
 
+@pytest.mark.row(2)
 async def test_killed_while_machines_talk_and_counted_wip_is_the_truth(
     workers: AggregateProcesses, floor: Floor
 ) -> None:
@@ -214,6 +215,7 @@ async def test_a_worker_goes_on_from_what_is_written(workers: AggregateProcesses
     await floor.equal()
 
 
+@pytest.mark.row(35)
 @pytest.mark.slow
 async def test_a_sleeping_owner_harms_nothing(broker_choice: str, workers: AggregateProcesses, floor: Floor) -> None:
     if broker_choice == "embedded":  # it does not expire a stopped member

@@ -104,6 +104,7 @@ async def test_an_alert_reaches_the_team_and_so_does_its_end(
     assert await ended(child) == 0
 
 
+@pytest.mark.row(7)
 async def test_asked_to_stop_it_ends_what_is_under_way(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -120,6 +121,7 @@ async def taken(server: PhoneServer, number: int) -> bool:
     return len(server.taken) >= number
 
 
+@pytest.mark.row(5)
 @pytest.mark.parametrize(
     ("point", "taken", "counted"), [("leased", 1, 0), ("before_send", 1, 1), ("after_send", 2, 1), ("after_mark", 1, 0)]
 )
@@ -139,6 +141,8 @@ async def test_killed_at_a_named_point(
     assert await repeats(database) == counted
 
 
+@pytest.mark.row(5)
+@pytest.mark.red("attempts on record")
 async def test_without_attempts_on_record_a_repeat_is_not_counted(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -152,6 +156,7 @@ async def test_without_attempts_on_record_a_repeat_is_not_counted(
     assert await repeats(database) == 0
 
 
+@pytest.mark.row(43)
 async def test_two_at_once_send_each_message_once(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -180,6 +185,8 @@ async def more_messages_allowed(dsn: str) -> None:
     await ask(dsn, "UPDATE notify_attempts SET at = at - interval '11 minutes'")
 
 
+@pytest.mark.row(43)
+@pytest.mark.red("leases")
 @pytest.mark.slow
 async def test_without_leases_two_at_once_send_messages_twice(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
@@ -196,6 +203,7 @@ async def twice(server: PhoneServer) -> bool:
     return max(server.keys.values(), default=0) > 1
 
 
+@pytest.mark.row(43)
 @pytest.mark.parametrize("point", ["leased", pytest.param("before_send", marks=pytest.mark.slow)])
 async def test_a_holder_that_sleeps_past_its_lease_sends_nothing_when_it_wakes_up(
     point: str, notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
@@ -214,6 +222,8 @@ async def test_a_holder_that_sleeps_past_its_lease_sends_nothing_when_it_wakes_u
     assert await repeats(database) == (1 if point == "before_send" else 0)
 
 
+@pytest.mark.row(43)
+@pytest.mark.red("the check of its lease")
 @pytest.mark.slow
 async def test_without_the_check_of_its_lease_it_does_send(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
@@ -240,6 +250,7 @@ async def said(notify: NotifyProcesses, words: str) -> bool:
     return words in notify.log
 
 
+@pytest.mark.row(35)
 async def test_whoever_has_lost_a_partition_is_not_listened_to_even_after_a_restart(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -247,6 +258,8 @@ async def test_whoever_has_lost_a_partition_is_not_listened_to_even_after_a_rest
     assert server.keys == {firing(): 1}
 
 
+@pytest.mark.row(35)
+@pytest.mark.red("epochs")
 @pytest.mark.slow
 async def test_without_epochs_it_is(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
@@ -286,6 +299,7 @@ async def none_waits(dsn: str) -> bool:
     return not await ask(dsn, "SELECT 1 FROM notifications WHERE state = 'waiting'")
 
 
+@pytest.mark.row(27)
 async def test_records_read_again_from_the_beginning_tell_nobody_twice(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
 ) -> None:
@@ -293,6 +307,8 @@ async def test_records_read_again_from_the_beginning_tell_nobody_twice(
     assert server.keys == {firing(n): 1 for n in range(5)}
 
 
+@pytest.mark.row(27)
+@pytest.mark.red("rows that know themselves")
 @pytest.mark.slow
 async def test_rows_that_do_not_know_themselves_again_would(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer
@@ -317,6 +333,7 @@ async def told_at_least(dsn: str, rows: int) -> bool:
     return int((await ask(dsn, "SELECT count(*) FROM notifications WHERE state = 'sent'"))[0][0]) >= rows
 
 
+@pytest.mark.row(5)
 @pytest.mark.slow
 async def test_killed_again_and_again_under_load_nobody_is_forgotten(
     notify: NotifyProcesses, alerts: Alerts, database: str, server: PhoneServer

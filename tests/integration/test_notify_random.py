@@ -49,11 +49,14 @@ async def floor(database: str) -> AsyncIterator[Floor]:
         yield floor
 
 
+@pytest.mark.row(41)
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_whatever_happens(seed: int, floor: Floor) -> None:
     await live(seed, floor)
 
 
+@pytest.mark.row(41)
+@pytest.mark.red
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("defence", "instead"),

@@ -106,6 +106,7 @@ async def test_a_channel_that_is_not_there_is_recorded_and_nothing_waits(floor: 
     assert len(rows) == 6
 
 
+@pytest.mark.row(41)
 @pytest.mark.parametrize("mode", [Mode.ERROR, Mode.TOO_MANY, Mode.REDIRECT])
 async def test_a_target_in_trouble_gets_one_message_after_it_is_well(
     mode: Mode, floor: Floor, server: PhoneServer
@@ -123,6 +124,7 @@ async def test_a_target_in_trouble_gets_one_message_after_it_is_well(
     assert floor.metric("notify_possible_repeats_total", channel="robot") == 0
 
 
+@pytest.mark.row(41)
 async def test_over_while_the_target_is_away_calls_nobody_after_it_is_back(floor: Floor, server: PhoneServer) -> None:
     server.mode = Mode.ERROR
     floor.send("robot", server.url)
@@ -140,6 +142,7 @@ async def tried(server: PhoneServer, number: int) -> bool:
     return len(server.requests) >= number
 
 
+@pytest.mark.row(41)
 async def test_a_message_that_may_have_arrived_is_repeated_and_counted(floor: Floor, server: PhoneServer) -> None:
     server.mode = Mode.CLOSE_AFTER_TAKING
     floor.send("robot", server.url)
@@ -154,6 +157,7 @@ async def test_a_message_that_may_have_arrived_is_repeated_and_counted(floor: Fl
     assert (await ask(floor.dsn, "SELECT sum(repeats) FROM notifications"))[0][0] == 1
 
 
+@pytest.mark.row(41)
 async def test_one_target_that_is_slow_does_not_hold_up_another(floor: Floor, server: PhoneServer) -> None:
     async with PhoneServer(Mode.SLOW) as slow:
         floor.send("robot", slow.url)
@@ -165,6 +169,7 @@ async def test_one_target_that_is_slow_does_not_hold_up_another(floor: Floor, se
         assert slow.taken == []
 
 
+@pytest.mark.row(41)
 async def test_a_target_that_is_away_is_asked_ever_less_often(floor: Floor, server: PhoneServer) -> None:
     server.mode = Mode.ERROR
     floor.send("robot", server.url)
@@ -184,6 +189,7 @@ async def test_what_is_a_day_old_is_given_up_and_shown(floor: Floor, server: Pho
     assert server.requests == []
 
 
+@pytest.mark.row(42)
 async def test_five_hundred_at_once_become_digests_and_nobody_is_left_out(floor: Floor, server: PhoneServer) -> None:
     await floor.alert(*(raised(f"rule|op-{n}", priority="critical" if n == 77 else "low") for n in range(500)))
     floor.send("robot", server.url)
@@ -196,6 +202,7 @@ async def test_five_hundred_at_once_become_digests_and_nobody_is_left_out(floor:
     assert floor.metric("notify_digests_total", channel="robot") == 1
 
 
+@pytest.mark.row(42)
 async def test_a_flood_never_silences_a_dingtalk_robot(floor: Floor, server: PhoneServer, tmp_path: Path) -> None:
     """While it sends, five hundred come one by one; the robot would be silenced by its twenty-first message."""
     file = tmp_path / "channels.yaml"
@@ -220,6 +227,7 @@ async def few_left(floor: Floor, server: PhoneServer) -> bool:
     return len(server.taken) >= 10 or await floor.quiet()
 
 
+@pytest.mark.row(42)
 async def test_a_flood_that_comes_one_by_one_is_ten_messages_and_then_digests(
     floor: Floor, server: PhoneServer
 ) -> None:
@@ -249,6 +257,7 @@ async def test_a_digest_that_may_have_arrived_goes_out_again_as_it_was(floor: Fl
     assert {number for name, number in server.keys.items() if name.startswith("b|")} == {1}
 
 
+@pytest.mark.row(42, 43)
 async def test_the_rate_is_never_passed_by_two_senders_and_a_restart(floor: Floor, server: PhoneServer) -> None:
     """Twenty a minute for many recipients of one channel: the send times are in the database."""
     await crowd(floor, server)
@@ -263,6 +272,8 @@ async def test_the_rate_is_never_passed_by_two_senders_and_a_restart(floor: Floo
     await taken(server, 40)
 
 
+@pytest.mark.row(42)
+@pytest.mark.red("times of messages in the database")
 async def test_without_the_times_in_the_database_it_is(floor: Floor, server: PhoneServer) -> None:
     floor.rows._sql = {**floor.rows._sql, "room": "SELECT NULL::timestamptz WHERE $1 = '' AND $2 = 0 AND $3 = 0.0"}
     await crowd(floor, server)

@@ -139,6 +139,7 @@ async def caught_up(feed: Follower) -> bool:
     return feed.caught_up
 
 
+@pytest.mark.row(12)
 async def test_the_feed_begins_anew_with_a_broker_that_has_forgotten(
     broker_choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

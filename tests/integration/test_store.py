@@ -62,6 +62,7 @@ async def test_every_row_is_there_once_and_newest(fresh_broker: str, database: s
     assert await ended(child) == 0
 
 
+@pytest.mark.row(3, 4)
 @pytest.mark.parametrize("point", ["before_begin", "before_commit", "after_commit"])
 async def test_killed_at_a_named_point(point: str, fresh_broker: str, database: str, stores: StoreProcess) -> None:
     floor, kills = Floor(seed=2), 2
@@ -75,6 +76,7 @@ async def test_killed_at_a_named_point(point: str, fresh_broker: str, database: 
     await floor.check(database)
 
 
+@pytest.mark.row(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_killed_at_random(seed: int, fresh_broker: str, database: str, stores: StoreProcess) -> None:
@@ -103,6 +105,7 @@ async def until_grown(dsn: str, table: str, by: int) -> None:
     await until(grown, f"{table} grows")
 
 
+@pytest.mark.row(35)
 @pytest.mark.parametrize("point", ["before_begin", pytest.param("before_commit", marks=pytest.mark.slow)])
 async def test_a_paused_store_is_fenced(point: str, fresh_broker: str, database: str, stores: StoreProcess) -> None:
     """It is stopped in a flush, replaced under its own name, and finds its partitions taken when it goes on.
@@ -132,6 +135,7 @@ async def taken_by(dsn: str, epoch: int) -> bool:
     return lowest is not None and lowest >= epoch
 
 
+@pytest.mark.row(33)
 async def test_two_stores_share_the_partitions(fresh_broker: str, database: str, stores: StoreProcess) -> None:
     floor = Floor(seed=4)
     await floor.produce(fresh_broker, 0, 2)
@@ -150,6 +154,7 @@ async def test_two_stores_share_the_partitions(fresh_broker: str, database: str,
     assert "Traceback" not in stores.log
 
 
+@pytest.mark.row(27)
 async def test_replaying_everything_changes_no_row(fresh_broker: str, database: str, stores: StoreProcess) -> None:
     floor = Floor(seed=5)
     await floor.produce(fresh_broker)
@@ -175,6 +180,7 @@ async def own_database(database_choice: str, tmp_path: Path) -> AsyncIterator[tu
     server.kill()
 
 
+@pytest.mark.row(16)
 async def test_the_database_goes_away_and_comes_back(
     fresh_broker: str, own_database: tuple[Database, Callable[[], str], str], tmp_path: Path
 ) -> None:
@@ -207,6 +213,7 @@ async def says(stores: StoreProcess, words: str) -> bool:
     return words in stores.log
 
 
+@pytest.mark.row(12)
 async def test_a_log_shorter_than_what_is_stored_is_refused(
     fresh_broker: str, database: str, stores: StoreProcess
 ) -> None:

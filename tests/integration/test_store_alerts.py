@@ -70,6 +70,7 @@ async def versions(dsn: str) -> list[tuple[int, int]]:
     return [tuple(row) for row in await ask(dsn, "SELECT version, value FROM alert_changes ORDER BY version")]
 
 
+@pytest.mark.row(4)
 @pytest.mark.parametrize("point", ["before_commit", "after_commit"])
 async def test_killed_at_a_named_point(point: str, fresh_broker: str, database: str, stores: StoreProcess) -> None:
     log = Log(fresh_broker)
@@ -108,10 +109,13 @@ async def read_up_to_with(stores: StoreProcess, dsn: str, offset: int) -> None:
     await read_up_to(dsn, offset)
 
 
+@pytest.mark.row(35)
 async def test_a_former_owner_is_known_over_a_restart(fresh_broker: str, database: str, stores: StoreProcess) -> None:
     assert await late_writer(Log(fresh_broker), database, stores, forget=False) == [(1, 11)]
 
 
+@pytest.mark.row(35)
+@pytest.mark.red("the epoch beside the position")
 @pytest.mark.slow
 async def test_red_where_the_epoch_is_not_kept_with_the_position(
     fresh_broker: str, database: str, stores: StoreProcess

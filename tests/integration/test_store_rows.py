@@ -175,6 +175,7 @@ async def test_the_plant_totals_of_a_second_are_its_newest(pool: asyncpg.Pool, c
     assert tuple(stored) == (T0 + 1_000_000, T0 + 1_900_000, 9, 4, 1, 3, 1, 3, T0)
 
 
+@pytest.mark.row(26, 35)
 async def test_a_lower_revision_changes_nothing(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:
     for accepted, text in ((5, "new"), (4, "old"), (5, "same")):
         said = visits_record(Record(encoded(change("U", accepted, 9, [visit(1, visit_id=text)]))), 1)
@@ -194,6 +195,7 @@ async def test_an_earlier_life_of_the_log_is_passed_over() -> None:
     assert visits_record(Record(encoded(change("U", 1, 0)), b"U"), 2) is None
 
 
+@pytest.mark.row(35)
 async def test_a_former_owner_writes_nothing(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:
     former, owner = SinkWriter(pool, 1), SinkWriter(pool, 1)
     epoch = (await former.claim([PARTITION]))[PARTITION].epoch
@@ -204,6 +206,7 @@ async def test_a_former_owner_writes_nothing(pool: asyncpg.Pool, conn: asyncpg.C
     assert await raw(conn) == []
 
 
+@pytest.mark.row(19)
 async def test_a_lock_held_by_another_is_waited_out(
     pool: asyncpg.Pool, database: str, conn: asyncpg.Connection
 ) -> None:

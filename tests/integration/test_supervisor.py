@@ -222,6 +222,7 @@ def test_a_child_that_runs_once_may_end(start: Start) -> None:
     assert (code, len(stack.lives("backfill"))) == (0, 1)
 
 
+@pytest.mark.row(12)
 def test_a_lost_broker_stops_everything_with_70(start: Start) -> None:
     stack = start({"name": "track", "code": LIVES}, parts=("broker",))
     stack.await_ready()
@@ -230,6 +231,7 @@ def test_a_lost_broker_stops_everything_with_70(start: Start) -> None:
     assert (code, "the broker ended and what it held is lost" in output) == (70, True)
 
 
+@pytest.mark.row(16)
 def test_a_lost_database_starts_again_at_its_address(start: Start) -> None:
     stack = start({"name": "track", "code": LIVES}, parts=("database",))
     stack.await_ready()

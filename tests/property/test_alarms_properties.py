@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -168,6 +169,7 @@ def reborn(log: LaneLog, rule: Rule, now: int) -> Lane:
     return lane
 
 
+@pytest.mark.row(2)
 @settings(QUIET, max_examples=40)
 @given(rules, moments, st.randoms(use_true_random=False))
 def test_the_same_log_gives_the_same_alerts_whenever_its_owners_die(
@@ -178,6 +180,7 @@ def test_the_same_log_gives_the_same_alerts_whenever_its_owners_die(
     assert lane_life(rule, story, rnd).versions == lane_life(rule, story, None).versions
 
 
+@pytest.mark.row(28)
 @QUIET
 @given(st.integers(16 * 60, 10_000), st.integers(0, 600), st.integers(1, 60))
 def test_history_calls_nobody_however_long_it_flows(age: int, limit: int, seconds: int) -> None:

@@ -105,6 +105,7 @@ places = [(zone, first, which) for zone, first in WINDOWS for which in range(len
 CALENDARS = {(zone, first, which): calendar_of(zone, first, PATTERNS[which]) for zone, first, which in places}
 
 
+@pytest.mark.row(32)
 @pytest.mark.parametrize(("zone", "first", "which"), places)
 def test_every_minute_agrees_with_the_slow_calendar(zone: str, first: date, which: int) -> None:
     calendar = CALENDARS[zone, first, which]
@@ -129,6 +130,7 @@ def test_any_span_agrees_with_the_slow_calendar(place: tuple[str, date, int], a:
 near = st.integers(0, 400 * 86_400_000_000).map(lambda us: 1_767_225_600_000_000 + us)
 
 
+@pytest.mark.row(32)
 @given(st.sampled_from(places), st.tuples(near, near, near))
 def test_working_time_adds_up(place: tuple[str, date, int], at: tuple[int, int, int]) -> None:
     calendar, (a, b, c) = CALENDARS[place], at
@@ -155,6 +157,7 @@ def test_working_limit_passes_at_the_first_instant_it_is_reached(
     assert calendar.working_us(start, passed - 1) == limit - 1
 
 
+@pytest.mark.row(32)
 @given(st.sampled_from(places), near, st.integers(0, 40 * 86_400_000_000))
 def test_shifts_of_a_span_hold_all_its_working_time(place: tuple[str, date, int], start: int, length: int) -> None:
     calendar, end = CALENDARS[place], start + length

@@ -47,18 +47,21 @@ def test_hand_computed_cases(case: Case) -> None:
     assert_same(case)
 
 
+@pytest.mark.row(28)
 @QUIET
 @given(within_bounds())
 def test_within_the_bounds_visits_are_those_of_the_whole_set(scenario: Scenario) -> None:
     assert_same(scenario, bounded=False)
 
 
+@pytest.mark.row(29)
 @QUIET
 @given(beyond_bounds())
 def test_beyond_the_bounds_the_kept_history_decides(scenario: Scenario) -> None:
     assert_same(scenario)
 
 
+@pytest.mark.row(26, 28)
 @QUIET
 @given(within_bounds(), st.randoms(use_true_random=False))
 def test_any_order_and_multiplicity_gives_the_same_visits(scenario: Scenario, rnd: Random) -> None:

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -128,6 +129,7 @@ def folded(records: list[Record], models: Any) -> tuple[LogFold, dict[int, str]]
     return fold, refused
 
 
+@pytest.mark.row(2, 26)
 @QUIET
 @given(beyond_bounds(), st.randoms(use_true_random=False))
 def test_redelivery_frame_borders_and_crashes_end_in_the_fold(scenario: Scenario, rnd: Random) -> None:
@@ -159,6 +161,7 @@ def assert_same_books(lane: Lane, fold: LogFold) -> None:
             assert {slot.start_us: slot for slot in mine.operation(name).rings[width].slots() if slot.n} == theirs
 
 
+@pytest.mark.row(28)
 @QUIET
 @given(beyond_bounds(), st.randoms(use_true_random=False))
 def test_history_is_counted_where_it_came_in_late(scenario: Scenario, rnd: Random) -> None:
@@ -187,6 +190,7 @@ def recorded_after(record: Record, lag_ms: int) -> Record:
         return record
 
 
+@pytest.mark.row(27)
 @QUIET
 @given(beyond_bounds(), st.randoms(use_true_random=False))
 def test_replaying_any_suffix_changes_nothing(scenario: Scenario, rnd: Random) -> None:

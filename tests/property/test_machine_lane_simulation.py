@@ -148,6 +148,7 @@ def crashing_and_sleeping(seed: int) -> None:
     assert again.newest() == durable.newest()
 
 
+@pytest.mark.row(2, 35)
 @QUIET
 @given(st.integers(0, 1 << 32))
 def test_crashes_and_late_writers_change_nothing(seed: int) -> None:
@@ -172,6 +173,8 @@ def believes_the_last_history(lane: MachineLane, records: Iterable[Any]) -> None
 _restore = MachineLane.restore
 
 
+@pytest.mark.row(2, 35)
+@pytest.mark.red
 @pytest.mark.parametrize("broken", [goes_on_from_the_newest_history, believes_the_last_history])
 def test_each_defence_is_needed(
     broken: Callable[[MachineLane, Iterable[Any]], None], monkeypatch: pytest.MonkeyPatch

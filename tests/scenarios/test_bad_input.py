@@ -20,11 +20,29 @@ from services.embedded.process import free_port
 from services.topology import SCANS
 from tests.integration.up_process import Running
 from tests.parts import SCAN_PARTITIONS, ask, until
-from tests.scenarios.bad_input import CASES, CURED, PLANT, TAKEN, TIME, Bad, Good, event
+from tests.scenarios.bad_input import (
+    CASES,
+    CURED,
+    FIELDS,
+    HISTORY,
+    MODEL,
+    PLANT,
+    TAKEN,
+    TIME,
+    TIMES,
+    UNREADABLE,
+    Bad,
+    Good,
+    event,
+)  # fmt: skip
 
 BYSTANDERS = 20
 ROWS = "SELECT * FROM {} WHERE unit_id LIKE 'BYSTANDER-%' ORDER BY 1, 2"
 DOORS = [case for case in CASES if case.doors]
+ROWS_OF = {(21, 23): UNREADABLE, (21, 23, 25): FIELDS, (30,): TIMES, (25,): MODEL, (29,): HISTORY}
+RECORDS = [
+    pytest.param(case, id=case.name, marks=pytest.mark.row(*rows)) for rows, cases in ROWS_OF.items() for case in cases
+]
 
 
 @dataclass
@@ -126,7 +144,7 @@ def test_names_of_cases_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", RECORDS)
 async def test_a_bad_record_has_one_reject_with_its_reason_and_its_bytes(floor: Floor, case: Bad) -> None:
     async def there() -> bool:
         return bool(await floor.rejected(case.name))
@@ -174,6 +192,7 @@ async def test_what_only_looks_bad_is_taken_in_once(floor: Floor, case: Good) ->
     assert await floor.rejected(case.name) == []
 
 
+@pytest.mark.row(25)
 async def test_a_record_in_the_wrong_partition_stands_there_as_forwarded(floor: Floor) -> None:
     query = 'SELECT forwarded FROM raw_scans WHERE partition = $1 AND "offset" = $2'
     rows = await ask(floor.database, query, *floor.at["the wrong partition"])
@@ -258,14 +277,17 @@ async def test_the_fate_of_a_cured_event_tells_both_the_refusal_and_the_acceptan
     assert {record["reason"] or record["fate"] for record in found["records"]} >= {"unknown_read_point", "accepted"}
 
 
+@pytest.mark.row(25)
 async def test_no_row_of_the_bystanders_was_touched(floor: Floor) -> None:
     assert [len(rows) for rows in floor.before] == [2 * BYSTANDERS, BYSTANDERS]
     assert await floor.bystanders() == floor.before
 
 
+@pytest.mark.row(21, 23, 25)
 def test_in_the_end_every_row_is_what_the_log_says(floor: Floor) -> None:
     assert "equal: the rows are what the raw records say" in floor.floorstream("verify")
 
 
+@pytest.mark.row(21, 23)
 def test_no_stage_had_to_start_again(floor: Floor) -> None:
     assert [line for line in floor.running.lines if "starts again" in line] == []

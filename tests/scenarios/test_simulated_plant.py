@@ -6,6 +6,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from loadtest.disorder import Disorder
 from loadtest.feed import event
 from loadtest.plant import MINUTE, SECOND, Plant, Read, TrueVisit, lines
@@ -71,6 +73,7 @@ def test_the_fold_of_its_reads_is_its_truth() -> None:
     assert folded_rows(fold) == {true_row(visit) for visit in plant.truth}
 
 
+@pytest.mark.row(28)
 def test_the_fold_of_its_reads_in_disorder_is_its_truth() -> None:
     plant = at_work()
     fold = folded(disordered(plant.reads(END)))

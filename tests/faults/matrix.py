@@ -1,0 +1,178 @@
+"""Every fault that is looked for, as data: what is done, what must hold afterwards, and what cannot be shown here.
+
+A test names its rows with `@pytest.mark.row(NUMBER, …)`; a row that no test names says why in `untested`. A test with
+`@pytest.mark.red(DEFENCE)` takes the named defence away and holds only if the guarantee is then broken; a row without
+such a test says in `without` why there is nothing to take away.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of fault."""
+
+    number: int
+    fault: str
+    expected: str
+    untested: str = ""
+    without: str = ""
+    limits: str = ""
+
+
+NOT_YET = "no test yet"
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        1,
+        "kill -9 of ingest at random while a sender repeats what got no answer",
+        "whatever was answered 202 is in the log, and counts once",
+        untested=NOT_YET,
+    ),
+    Row(2, "kill -9 of a stage at random under load", "what it publishes and stores is the fold of the log"),
+    Row(3, "kill -9 at every named step of a frame, a flush, a round", "as row 2: nothing lost, nothing doubled"),
+    Row(
+        4,
+        "kill -9 of store inside its transaction and after it",
+        "every row once, newest revision; it goes on from the position in the database",
+        without=NOT_YET,
+    ),
+    Row(
+        5,
+        "kill -9 of notify before a message is sent, after it was taken, after it is on record",
+        "everybody is told; a repeat only where the answer was not kept, and it is counted",
+    ),
+    Row(6, "the code of a stage raises on one record", "exit 70, nothing committed past it; mended, it goes on"),
+    Row(
+        7,
+        "SIGTERM under load; every stage started again in turn",
+        "each stops within 10 s with what it did committed; rows are the fold of the log",
+        without=NOT_YET,
+    ),
+    Row(8, "the broker refuses what a stage produces", "the stage ends, nothing of it is committed", untested=NOT_YET),
+    Row(9, "a produce request is never answered", "the stage ends at its deadline, nothing of it is committed"),
+    Row(
+        10, "the broker is paused", "ingest answers 503, buffers stay bounded, all goes on by itself", untested=NOT_YET
+    ),
+    Row(
+        11,
+        "the broker starts again with its log",
+        "clients connect again by themselves, nothing lost",
+        untested=NOT_YET,
+    ),
+    Row(12, "the broker loses its log", "stages stop with the reason; none begins at 0 in silence", without=NOT_YET),
+    Row(
+        13,
+        "the network between stages and broker is cut",
+        "as row 10; who was expelled changes nothing",
+        untested=NOT_YET,
+    ),
+    Row(14, "only the way back is cut: appended, never told", "what is sent again counts once", without=NOT_YET),
+    Row(
+        15,
+        "a connection to the database is half open",
+        "a deadline ends it, the whole transaction is repeated",
+        untested=NOT_YET,
+    ),
+    Row(
+        16,
+        "the database is away and comes back",
+        "store waits, the others go on; it catches up exactly",
+        without=NOT_YET,
+    ),
+    Row(17, "the database is slow", "batches grow to their limit, nothing times out for ever", untested=NOT_YET),
+    Row(
+        18,
+        "the disk of the database is full",
+        "store repeats ever less often; with space again all rows are exact",
+        untested=NOT_YET,
+    ),
+    Row(19, "a deadlock, or a lock held for long", "the whole transaction is repeated, no half batch", without=NOT_YET),
+    Row(
+        20,
+        "the disk of a worker is full",
+        "it goes on or ends; it never commits what it has not done",
+        untested=NOT_YET,
+    ),
+    Row(
+        21,
+        "records nobody can read",
+        "each is kept with its reason, bytes and coordinates; the rest counts",
+        without=NOT_YET,
+    ),
+    Row(
+        22,
+        "nothing but records nobody can read",
+        "each is kept with its reason and an alarm says so; nothing stops",
+        untested=NOT_YET,
+    ),
+    Row(
+        23,
+        "invalid UTF-8, NUL, half surrogates, huge ids and numbers, deep nesting",
+        "refused with the reason, at the door or in the log",
+        without=NOT_YET,
+    ),
+    Row(24, "a message far too large", "413 at the door, refused by the broker; nothing stalls", without=NOT_YET),
+    Row(
+        25,
+        "no value, no key, a unit in another's partition",
+        "refused or forwarded once; no other unit's state",
+        without=NOT_YET,
+    ),
+    Row(26, "every scan several times, batches repeated", "counts and rows do not change", without=NOT_YET),
+    Row(27, "the whole log read again into a running system", "no row changes"),
+    Row(
+        28,
+        "out of order; a source offline for hours that flushes",
+        "as if in order; history calls nobody",
+        without=NOT_YET,
+    ),
+    Row(29, "older than the history kept", "refused as too_late and counted", without=NOT_YET),
+    Row(
+        30,
+        "clocks of devices hours off, in 1970, set back in a shift",
+        "corrected where they say so, else refused; arrived ≤ departed",
+        without=NOT_YET,
+    ),
+    Row(31, "the server's clock is set", "no flood of alerts, none ended by it", without=NOT_YET),
+    Row(
+        32, "nights of clock changes, midnight, leap day, year's end", "no hour lost or counted twice", without=NOT_YET
+    ),
+    Row(33, "workers come and go under load", "nothing lost, nothing doubled"),
+    Row(34, "members join and leave without rest", "it settles by itself", untested=NOT_YET),
+    Row(35, "a worker sleeps past its session and wakes up", "nobody reads what it writes, now or later"),
+    Row(36, "one record takes longer than a session", "another takes over, no double effect", untested=NOT_YET),
+    Row(
+        37,
+        "fifty times the usual load for a minute",
+        "senders are told to wait, memory is bounded, nothing lost",
+        untested=NOT_YET,
+    ),
+    Row(38, "a day under load, a night without", "memory and files stay level", untested=NOT_YET),
+    Row(
+        39,
+        "a million units recovered, with kills in between",
+        "takes work within a minute, with the fold's state",
+        untested=NOT_YET,
+    ),
+    Row(40, "the state topic is emptied, tampered with, cut", "the start is refused; never empty in silence"),
+    Row(
+        41,
+        "whoever is told is away, slow, in trouble, answers nonsense",
+        "asked ever less often, others are not held up, told once",
+    ),
+    Row(42, "an alert that flaps, five hundred at once", "on-delays, digests, never above a channel's rate"),
+    Row(43, "two of notify by mistake", "one sends"),
+    Row(
+        44,
+        "a message of another version; old and new workers side by side",
+        "optional fields are read both ways, unknown needs are refused",
+        without=NOT_YET,
+    ),
+    Row(
+        45,
+        "a hundred live clients that never read, ten thousand that connect",
+        "queues are bounded, laggards begin again, stages feel nothing",
+        untested=NOT_YET,
+    ),
+)
