@@ -1,9 +1,6 @@
 """The aggregate stage as processes of their own, and what lies in its topics."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +13,16 @@ from services.core.operations import Operations
 from services.core.partials import Partials
 from tests.partials import Sent
 from tests.parts import OPERATION_PARTITIONS, SCAN_PARTITIONS
+from tests.stage_process import StageProcesses
 
 ROOT = Path(__file__).parents[2]
 
 
-class AggregateProcesses:
+class AggregateProcesses(StageProcesses):
     """Starts and ends workers on one broker."""
 
     def __init__(self, broker: str, profile: str, directory: Path) -> None:
-        self._environment = {
-            **os.environ,
+        environment = {
             "FLOORSTREAM_KAFKA": broker,
             "FLOORSTREAM_PROFILE": profile,
             "FLOORSTREAM_SESSION_TIMEOUT_S": "6",
@@ -33,33 +30,7 @@ class AggregateProcesses:
             "FLOORSTREAM_PARTITIONS": str(SCAN_PARTITIONS),
             "FLOORSTREAM_OPERATION_PARTITIONS": str(OPERATION_PARTITIONS),
         }
-        self._log_path = directory / "aggregate.log"
-        self._started: list[subprocess.Popen[bytes]] = []
-
-    def start(self, instance: str = "0", **environment: str) -> subprocess.Popen[bytes]:
-        """One more worker."""
-        with self._log_path.open("ab") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "services.aggregate"],
-                env={**self._environment, "FLOORSTREAM_INSTANCE": instance, **environment},
-                cwd=ROOT,
-                stdout=output,
-                stderr=output,
-            )
-        self._started.append(child)
-        return child
-
-    @property
-    def log(self) -> str:
-        """Everything all of them have said."""
-        return self._log_path.read_text(encoding="utf-8") if self._log_path.exists() else ""
-
-    def end(self) -> None:
-        """Kill those that still run."""
-        for child in self._started:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+        super().__init__("services.aggregate", directory / "aggregate.log", environment)
 
 
 def places(key: bytes) -> range | list[int]:

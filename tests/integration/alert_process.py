@@ -27,69 +27,32 @@ from services.core.identity import partition_of
 from tests.faults.alert_defences import take_away
 from tests.integration.store_process import at_points
 from tests.parts import OPERATION_PARTITIONS, SCAN_PARTITIONS, until
+from tests.stage_process import StageProcesses
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("claimed", "restored", "decided", "sent", "acked")
 SECOND = 1_000_000
 
 
-class AlertProcesses:
+class AlertProcesses(StageProcesses):
     """Starts and ends workers on one broker."""
 
     def __init__(self, broker: str, profile: str, directory: Path) -> None:
-        self._environment = {
-            **os.environ,
+        self._embedded = profile == "embedded"
+        environment = {
             "FLOORSTREAM_KAFKA": broker,
             "FLOORSTREAM_PROFILE": profile,
             "FLOORSTREAM_PARTITIONS": str(SCAN_PARTITIONS),
             "FLOORSTREAM_OPERATION_PARTITIONS": str(OPERATION_PARTITIONS),
             # The embedded broker lets a lone member that nobody waits for join in half a session.
-            "FLOORSTREAM_SESSION_TIMEOUT_S": "1" if profile == "embedded" else "6",
+            "FLOORSTREAM_SESSION_TIMEOUT_S": "1" if self._embedded else "6",
             "FLOORSTREAM_DATA_DIR": str(directory),
         }
-        self._embedded = profile == "embedded"
-        self._directory = directory
-        self._log_path = directory / "alert.log"
-        self._started: list[subprocess.Popen[bytes]] = []
+        super().__init__("tests.integration.alert_process", directory / "alert.log", environment)
 
     def start(self, instance: str = "0", **environment: str) -> subprocess.Popen[bytes]:
         """One more worker."""
-        named = {
-            "FLOORSTREAM_READY_FILE": str(self._directory / f"alert-ready-{len(self._started)}"),
-            "FLOORSTREAM_INSTANCE": "" if self._embedded else instance,
-        }
-        with self._log_path.open("ab") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.alert_process"],
-                env={**self._environment, **named, **environment},
-                cwd=ROOT,
-                stdout=output,
-                stderr=output,
-            )
-        self._started.append(child)
-        return child
-
-    async def takes_work(self, child: subprocess.Popen[bytes]) -> None:
-        """Wait until this worker has restored its partitions."""
-        ready = self._directory / f"alert-ready-{self._started.index(child)}"
-
-        async def touched() -> bool:
-            assert child.poll() is None, self.log[-3000:]
-            return ready.exists()
-
-        await until(touched, "the worker takes work")
-
-    @property
-    def log(self) -> str:
-        """Everything all of them have said."""
-        return self._log_path.read_text(encoding="utf-8") if self._log_path.exists() else ""
-
-    def end(self) -> None:
-        """Kill those that still run."""
-        for child in self._started:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+        return super().start("" if self._embedded else instance, **environment)
 
 
 @dataclass

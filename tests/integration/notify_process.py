@@ -7,7 +7,6 @@ SHORT_LEASE: leases of two seconds.
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,52 +25,26 @@ from tests.integration.notify_defences import DEFENCES, short_lease
 from tests.integration.store_process import at_points
 from tests.notify_alerts import encoded
 from tests.parts import OPERATION_PARTITIONS
+from tests.stage_process import StageProcesses
 
 ROOT = Path(__file__).parents[2]
 
 
-class NotifyProcesses:
+class NotifyProcesses(StageProcesses):
     """Starts and ends notifiers on one broker and database."""
 
     def __init__(self, broker: str, dsn: str, folder: Path, channels: str) -> None:
         """`channels`: the text of the channels file."""
-        self._file = folder / "channels.yaml"
-        self._file.touch(0o600)
-        self._file.write_text(channels, encoding="utf-8")
-        self._environment = {
-            **os.environ,
+        file = folder / "channels.yaml"
+        file.touch(0o600)
+        file.write_text(channels, encoding="utf-8")
+        environment = {
             "FLOORSTREAM_KAFKA": broker,
             "FLOORSTREAM_DATABASE_URL": dsn,
             "FLOORSTREAM_PROFILE": "embedded",
-            "FLOORSTREAM_CHANNELS_FILE": str(self._file),
+            "FLOORSTREAM_CHANNELS_FILE": str(file),
         }
-        self._log_path = folder / "notify.log"
-        self._started: list[subprocess.Popen[bytes]] = []
-
-    def start(self, instance: str = "0", **environment: str) -> subprocess.Popen[bytes]:
-        """One more notifier."""
-        with self._log_path.open("ab") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.notify_process"],
-                env={**self._environment, "FLOORSTREAM_INSTANCE": instance, **environment},
-                cwd=ROOT,
-                stdout=output,
-                stderr=output,
-            )
-        self._started.append(child)
-        return child
-
-    @property
-    def log(self) -> str:
-        """Everything all of them have said."""
-        return self._log_path.read_text(encoding="utf-8")
-
-    def end(self) -> None:
-        """Kill those that still run."""
-        for child in self._started:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+        super().__init__("tests.integration.notify_process", folder / "notify.log", environment)
 
 
 class Alerts:

@@ -14,47 +14,25 @@ from pathlib import Path
 
 from services import settings
 from services.store.app import configure_logs, serve
+from tests.stage_process import StageProcesses
 
 ROOT = Path(__file__).parents[2]
 
 
-class StoreProcess:
+class StoreProcess(StageProcesses):
     """Starts and ends stores on one broker and database."""
 
     def __init__(self, broker: str, dsn: str, log_path: Path) -> None:
-        self._environment = {
-            **os.environ,
+        environment = {
             "FLOORSTREAM_KAFKA": broker,
             "FLOORSTREAM_DATABASE_URL": dsn,
             "FLOORSTREAM_PROFILE": "embedded",
         }
-        self._log_path = log_path
-        self._started: list[subprocess.Popen[bytes]] = []
+        super().__init__("tests.integration.store_process", log_path, environment)
 
-    def start(self, **environment: str) -> subprocess.Popen[bytes]:
-        """One more store."""
-        with self._log_path.open("ab") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.store_process"],
-                env={**self._environment, **environment},
-                cwd=ROOT,
-                stdout=output,
-                stderr=output,
-            )
-        self._started.append(child)
-        return child
-
-    @property
-    def log(self) -> str:
-        """Everything all of them have said."""
-        return self._log_path.read_text(encoding="utf-8")
-
-    def end(self) -> None:
-        """Kill those that still run."""
-        for child in self._started:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+    def start(self, instance: str = "", **environment: str) -> subprocess.Popen[bytes]:
+        """One more store; without a name for the group, unless told."""
+        return super().start(instance, **environment)
 
 
 def at_points(environment: dict[str, str]) -> "Reached":
