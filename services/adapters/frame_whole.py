@@ -5,8 +5,7 @@ may lose what it fetched while the group deals anew, and in a compacted topic a 
 a frame does not continue at the position, the position is read once more: what is missing again was compacted away.
 And where nothing comes although the log goes on, the position is read again too.
 
-The end to catch up with is the high watermark that comes with a fetch: ListOffsets(latest) is answered wrongly by the
-embedded broker.
+The end to catch up with is the high watermark that comes with a fetch (kafka_end.py).
 """
 
 import logging
@@ -17,6 +16,7 @@ from typing import Any
 from faust.types import TP
 
 from services.adapters.frames import Frame
+from services.adapters.kafka_end import LogEnds
 from services.core.errors import BrokenGuarantee
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class WholeTopic:
         self._app = app
         self._topic = topic
         self._readings: dict[int, _Reading] = {}
+        self._ends = LogEnds()
 
     def assign(self, partitions: Iterable[int]) -> None:
         """These are ours now; each begins anew."""
@@ -77,17 +78,17 @@ class WholeTopic:
         `now_s`: of a monotonic clock. Raises BrokenGuarantee where the log has become shorter than what was read.
         """
         tp, reading = TP(self._topic, partition), self._readings.get(partition)
-        end = self._end(tp)
-        if reading is None or end is None or self._app.rebalancing:
+        newest = self._app.consumer.newest_fetch(tp)
+        if reading is None or newest is None or self._app.rebalancing:
             return False
-        if end < reading.position:
+        if self._ends.lost(tp, reading.position, newest):
             raise BrokenGuarantee(
-                f"{self._topic}/{partition} ends at {end}, but offset {reading.position - 1} has been read: "
+                f"{self._topic}/{partition} ends at {newest.end}, but offset {reading.position - 1} has been read: "
                 "the log was lost, or it is another broker (FLOORSTREAM_KAFKA)"
             )
         if reading.end is None:
-            reading.end = end
-        await self._watch(tp, reading, end, now_s)
+            reading.end = newest.end
+        await self._watch(tp, reading, newest.end, now_s)
         return reading.position >= reading.end
 
     async def _watch(self, tp: TP, reading: _Reading, end: int, now_s: float) -> None:
@@ -97,11 +98,3 @@ class WholeTopic:
             reading.moved_at = now_s
             log.warning("%s/%d: nothing comes from offset %d on, though it ends at %d", *tp, reading.position, end)
             await self._app.consumer.rewind(tp, reading.position)
-
-    def _end(self, tp: TP) -> int | None:
-        """The high watermark of the newest fetch, None before the first."""
-        consumer = self._app.consumer
-        if tp not in consumer.assignment():
-            return None
-        end: int | None = consumer.highwater(tp)
-        return end

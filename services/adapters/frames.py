@@ -20,6 +20,8 @@ from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from services.adapters.kafka_end import Fetch, newest_fetch
+
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500, which is what a scan would wait in a quiet plant."""
 MOST_RECORDS = 2_048
@@ -199,6 +201,11 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         """How often this partition was rewound."""
         return int(self._thread.serials[tp])
 
+    def newest_fetch(self, tp: TP) -> Fetch | None:
+        """What the newest answer said about the partition's end; None before the first, and where it is not ours."""
+        client = self._thread._consumer
+        return None if client is None else newest_fetch(client, tp)
+
     async def rewind(self, tp: TP, offset: int) -> None:
         """Read the partition again from this offset; frames fetched before carry an older serial."""
         self._forget_frames(tp)
@@ -210,17 +217,6 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         message.acked = True
         with contextlib.suppress(ValueError):
             self._frame_ends[message.tp].remove(message.offset)
-
-    def readable_end(self, tp: TP) -> int | None:
-        """The offset behind the last record that can be read (an open transaction holds back what follows it).
-
-        As the newest fetch told; None before the first, and where the partition is not ours any more.
-        """
-        client = self._thread._consumer
-        if client is None or tp not in client.assignment():
-            return None
-        stable: int | None = client.last_stable_offset(tp)
-        return stable
 
     def committed_before(self, tp: TP) -> int | None:
         """Where the group stood when this member got the partition; None if it never committed."""

@@ -23,6 +23,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError, UnknownMemberIdError
 
+from services.adapters.kafka_end import LogEnds, newest_fetch
 from services.core.errors import BrokenGuarantee
 from services.settings import KafkaSettings
 
@@ -63,6 +64,7 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         self._positions: dict[TopicPartition, int] = {}
         self._held: frozenset[TopicPartition] = frozenset()
         self._reading = asyncio.Event()
+        self._ends = LogEnds()
         self._without_position = 0.0
         self._instance: str | None = None
         self._forgotten = asyncio.Event()
@@ -205,9 +207,9 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
     def _require_whole_logs(self) -> None:
         """A log that ends before the position we go on from was lost; the embedded broker just stays silent then."""
         for tp, at in self._positions.items():
-            end = self._consumer.highwater(tp)
-            if end is not None and end < at:
-                raise BrokenGuarantee(self._out_of_range({tp: at}, f"ends at {end}"))
+            newest = newest_fetch(self._consumer, tp)
+            if newest is not None and self._ends.lost(tp, at, newest):
+                raise BrokenGuarantee(self._out_of_range({tp: at}, f"ends at {newest.end}"))
 
     def _out_of_range(self, offsets: Mapping[TopicPartition, int], but: str = "does not have it any more") -> str:
         named = ", ".join(f"{tp.topic}/{tp.partition} at offset {at}" for tp, at in offsets.items())

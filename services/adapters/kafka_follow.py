@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.adapters.kafka_end import LogEnds, newest_fetch
+
 log = logging.getLogger(__name__)
 
 FETCH_WAIT_MS = 50
@@ -63,6 +65,7 @@ class Follower:
         self._beside = beside
         self._positions = {TopicPartition(r.topic, p): 0 for r in followed for p in range(r.partitions)}
         self._at_end: set[TopicPartition] = set()
+        self._ends = LogEnds()
 
     @property
     def caught_up(self) -> bool:
@@ -141,16 +144,16 @@ class Follower:
         self._positions[tp] = records[-1].offset + 1
 
     async def _judge(self, consumer: Any, tp: TopicPartition, position: int) -> None:
-        end = consumer.highwater(tp)
-        if end is None:
+        newest = newest_fetch(consumer, tp)
+        if newest is None:
             return
-        if end < position:
+        if self._ends.lost(tp, position, newest):
             # The embedded broker, started again, says nothing of a position it never had: it only stays silent.
-            self._forget(tp, f"it ends at {end}, but {position - 1} has been read")
+            self._forget(tp, f"it ends at {newest.end}, but {position - 1} has been read")
             consumer.seek(tp, 0)
             self._positions[tp] = 0
             self._changed()
-        elif tp not in self._at_end and await consumer.position(tp) >= end:
+        elif tp not in self._at_end and await consumer.position(tp) >= newest.end:
             self._at_end.add(tp)
 
     def _forget(self, tp: TopicPartition, why: str) -> None:

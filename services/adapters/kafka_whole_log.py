@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from services.adapters.kafka_end import LogEnds, newest_fetch
 from services.core.errors import BrokenGuarantee
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class WholeLog:
         self._consumer: Any = None
         self._positions: dict[TopicPartition, int] = {}
         self._read_up: set[TopicPartition] = set()
+        self._ends = LogEnds()
 
     @property
     def at_end(self) -> bool:
@@ -111,11 +113,13 @@ class WholeLog:
         return [LogRecord(record.offset, record.key, record.value) for part in found.values() for record in part]
 
     def _judge(self, partition: TopicPartition, read_up_to: int, position: int) -> None:
-        end = self._consumer.highwater(partition)
-        if end is not None and end < read_up_to:
+        newest = newest_fetch(self._consumer, partition)
+        if newest is None:
+            return
+        if self._ends.lost(partition, read_up_to, newest):
             raise BrokenGuarantee(
-                f"{partition} ends at {end}, but offset {read_up_to - 1} has been read: "
-                "the log was lost or it is another broker (FLOORSTREAM_KAFKA)"
+                f"{partition.topic}/{partition.partition} ends at {newest.end}, but offset {read_up_to - 1} has been "
+                "read: the log was lost or it is another broker (FLOORSTREAM_KAFKA)"
             )
-        if end is not None and position >= end:
+        if position >= newest.end:
             self._read_up.add(partition)

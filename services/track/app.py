@@ -21,6 +21,7 @@ from services.adapters.changelog import Changelog
 from services.adapters.clock import SystemClock
 from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
 from services.adapters.frames import Frame
+from services.adapters.kafka_end import LogEnds
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
 from services.adapters.pulse import Pulse
@@ -56,6 +57,7 @@ class Track:
         self._changelog = Changelog(kafka, topology.UNITS_CHANGELOG, self._states)
         self._plants = PlantModels(kafka.brokers)
         self._progress = Progress()
+        self._ends = LogEnds()
         self._report = Report(metrics or Metrics())
         self._owned: dict[int, Owned] = {}
         self._recovering: dict[int, asyncio.Task[Owned]] = {}
@@ -124,7 +126,7 @@ class Track:
                 await consumer.rewind(tp, owned.lane.offset + 1)
             return
         if frame.end <= owned.lane.offset:
-            owned.require_whole_log(consumer.readable_end(tp))
+            owned.require_whole_log(consumer.newest_fetch(tp))
         for version in owned.lane.models_needed(frame.records):
             await self._plants.get(version)
         await owned.take(event, frame)
@@ -208,15 +210,16 @@ class Track:
     async def _keep_moving(self, partition: int, owned: Owned, now: float) -> None:
         tp = TP(topology.SCANS.name, partition)
         consumer, offset = self._app.consumer, owned.lane.offset
-        end = consumer.readable_end(tp)
+        newest = consumer.newest_fetch(tp)
+        end = None if newest is None else newest.end
         self._report.stands(owned.lane, end, owned.under_way)
         owned.require_state(consumer.committed_before(tp))
+        if self._ends.lost(tp, offset + 1, newest):
+            owned.require_whole_log(newest)
         judgement = self._progress.judge(partition, offset, end, consumer.rounds, now)
         if judgement is Judgement.READ_AGAIN:
             log.warning("partition %d: records wait after offset %d and none come; reads again", partition, offset)
             await consumer.rewind(tp, offset + 1)
-        elif judgement is Judgement.LOST:
-            owned.require_whole_log(end)
         elif judgement is Judgement.STUCK:
             raise NotYet(
                 f"partition {partition} stands at offset {offset} although records wait; a new process may help"

@@ -16,6 +16,7 @@ from services import topology
 from services.adapters.batches import BatchProducer, BatchTooLarge
 from services.adapters.changelog import MARK_KEY, Changelog
 from services.adapters.frames import Frame, acknowledged
+from services.adapters.kafka_end import Fetch
 from services.core.errors import BrokenGuarantee
 from services.track.handler import Effects, Lane
 from services.track.report import Report
@@ -112,12 +113,12 @@ class Owned:
             )
         return True
 
-    def require_whole_log(self, end: int | None) -> None:
+    def require_whole_log(self, newest: Fetch | None) -> None:
         """A log that ends before the state is another log: what it says would be passed over in silence."""
-        if end is not None and end <= self.lane.offset:
+        if newest is not None and newest.end <= self.lane.offset:
             raise BrokenGuarantee(
-                f"{topology.SCANS.name}/{self.lane.partition} ends at offset {end}, but the state includes offset "
-                f"{self.lane.offset}: the log was lost or is another one. Rebuild into a next generation"
+                f"{topology.SCANS.name}/{self.lane.partition} ends at offset {newest.end}, but the state includes "
+                f"offset {self.lane.offset}: the log was lost or is another one. Rebuild into a next generation"
             )
 
     async def take(self, event: Any, frame: Frame) -> None:

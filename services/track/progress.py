@@ -12,8 +12,6 @@ ROUNDS = 3
 """Fetched rounds that must have been handed out besides: in a backlog the other partitions take their turns first."""
 GIVE_UP_S = 60.0
 """A new process joins the group anew, which has always helped."""
-LOST_S = 10.0
-"""A broker that has just become a partition's leader may tell an older end for a moment."""
 
 
 class Judgement(Enum):
@@ -22,13 +20,11 @@ class Judgement(Enum):
     FINE = auto()
     READ_AGAIN = auto()
     STUCK = auto()
-    LOST = auto()
 
 
 @dataclass(slots=True)
 class _Standing:
     offset: int
-    lost: bool
     since: float
     asked: float
     round: int
@@ -46,12 +42,9 @@ class Progress:
         `fetched`: how many rounds of all partitions the consumer has handed out.
         """
         standing = self._standing.get(partition)
-        lost = end is not None and end <= offset
-        if standing is None or (standing.offset, standing.lost) != (offset, lost) or end is None or end == offset + 1:
-            self._standing[partition] = _Standing(offset, lost, now, now, fetched)
+        if standing is None or standing.offset != offset or end is None or end <= offset + 1:
+            self._standing[partition] = _Standing(offset, now, now, fetched)
             return Judgement.FINE
-        if lost:
-            return Judgement.LOST if now - standing.since > LOST_S else Judgement.FINE
         if fetched - standing.round < ROUNDS:
             return Judgement.FINE
         if now - standing.since > GIVE_UP_S:

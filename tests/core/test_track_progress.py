@@ -1,6 +1,6 @@
 """When a partition counts as standing still."""
 
-from services.track.progress import GIVE_UP_S, LOST_S, READ_AGAIN_S, Judgement, Progress
+from services.track.progress import GIVE_UP_S, READ_AGAIN_S, Judgement, Progress
 
 
 def judge(progress: Progress, offset: int, end: int | None, now: float) -> Judgement:
@@ -38,20 +38,6 @@ def test_what_does_not_move_at_all_is_stuck() -> None:
     progress = Progress()
     judge(progress, 9, 20, 0.0)
     assert judge(progress, 9, 20, GIVE_UP_S + 1) is Judgement.STUCK
-
-
-def test_a_log_that_stays_shorter_than_the_state_is_lost() -> None:
-    progress = Progress()
-    assert judge(progress, 9, 4, 0.0) is Judgement.FINE
-    assert judge(progress, 9, 4, LOST_S) is Judgement.FINE
-    assert judge(progress, 9, 4, LOST_S + 0.1) is Judgement.LOST
-
-
-def test_an_end_that_was_old_for_a_moment_is_no_loss() -> None:
-    progress = Progress()
-    judge(progress, 9, 4, 0.0)
-    assert judge(progress, 9, 10, LOST_S - 1) is Judgement.FINE
-    assert judge(progress, 9, 4, LOST_S + 1) is Judgement.FINE
 
 
 def test_a_partition_that_waits_its_turn_is_fine() -> None:

@@ -89,7 +89,7 @@ async def test_a_state_batch_that_does_not_follow_the_last_one(floor: Floor, wor
 async def test_a_log_that_was_lost(floor: Floor, workers: TrackProcesses) -> None:
     await run_once(floor, workers)
     await empty(floor.broker, topology.SCANS.name)
-    assert await ended(workers.start(LOST_S="1"), 20) == BROKEN
+    assert await ended(workers.start(), 30) == BROKEN
     assert "ends at offset 0, but the state includes offset" in workers.log
 
 

@@ -2,7 +2,7 @@
 
 KILL_AT / PAUSE_AT = STEP:N — at the N-th time the step is reached, SIGKILL or SIGSTOP to itself.
 RAISE_AT — an exception there. Steps: folded, outputs sent, outputs acked, changelog sent, changelog acked, frame acked.
-VIA = PORT=PORT — connect to the second wherever the first is meant. REQUEST_TIMEOUT_S, LOST_S — shorter than in life.
+VIA = PORT=PORT — connect to the second wherever the first is meant. REQUEST_TIMEOUT_S — shorter than in life.
 WITHOUT names a defence that is taken away here, in the test, to see that a test of it can fail.
 """
 
@@ -20,7 +20,6 @@ from aiokafka import client
 
 from services import settings
 from services.adapters import batches
-from services.track import progress
 from services.track.app import serve
 from tests.faults.defences import take_away
 from tests.integration.store_process import at_points
@@ -93,7 +92,6 @@ def main() -> int:
     environment = dict(os.environ)
     take_away(environment.get("WITHOUT", ""))
     batches.REQUEST_TIMEOUT_S = float(environment.get("REQUEST_TIMEOUT_S", batches.REQUEST_TIMEOUT_S))
-    progress.LOST_S = float(environment.get("LOST_S", progress.LOST_S))
     if "VIA" in environment:
         connect_via(environment["VIA"])
     reached = Raising(environment.get("RAISE_AT", ""), at_points(environment))

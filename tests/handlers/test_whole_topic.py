@@ -8,6 +8,7 @@ from faust.types import TP
 
 from services.adapters.frame_whole import STALLED_S, WholeTopic
 from services.adapters.frames import Frame
+from services.adapters.kafka_end import DOUBTFUL_FETCHES, Fetch
 from services.core.errors import BrokenGuarantee
 
 HERE = TP("floor.partials", 0)
@@ -44,6 +45,7 @@ class Consumer:
     end: int | None = None
     sought: list[int] = field(default_factory=list)
     dropped: int = 0
+    fetched_ms: int = 0
 
     def drop(self, message: Message) -> None:
         self.dropped += 1
@@ -57,8 +59,9 @@ class Consumer:
     def assignment(self) -> set[TP]:
         return {HERE}
 
-    def highwater(self, tp: TP) -> int | None:
-        return self.end
+    def newest_fetch(self, tp: TP) -> Fetch | None:
+        self.fetched_ms += 1000
+        return None if self.end is None else Fetch(self.end, self.fetched_ms)
 
     async def rewind(self, tp: TP, offset: int) -> None:
         self.sought.append(offset)
@@ -187,5 +190,7 @@ async def test_a_log_that_became_shorter_is_another_log() -> None:
     topic, _, consumer = reading(range(20), end=20)
     await topic.next_frame(consumer.fetch(0))
     consumer.end = 3
+    for _ in range(DOUBTFUL_FETCHES):
+        await topic.caught_up(0, 0.0)
     with pytest.raises(BrokenGuarantee, match="ends at 3, but offset 19 has been read"):
         await topic.caught_up(0, 0.0)
