@@ -17,9 +17,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from loadtest.disorder import Disorder
+from loadtest.disorder import Arrival, Disorder
+from loadtest.lines import lines
 from loadtest.machines import Machines
-from loadtest.plant import MINUTE, SECOND, Plant, Read, lines
+from loadtest.plant import Plant
+from loadtest.shifts import MINUTE, SECOND
 from services.adapters.clock import SystemClock
 from services.commands.options import seconds
 from services.commands.scans_client import MACHINE_EVENTS_PATH, Refused, ScansClient
@@ -35,19 +37,6 @@ LINE_2_MINUTES = 15
 """So long before now line 2 begins: with the load of both lines two hours would be too many events."""
 MOST_HISTORY_SECONDS = 2 * 3600.0
 SOURCE = "demo"
-
-
-def event(read: Read) -> bytes:
-    """The read as it is sent."""
-    body = {
-        "event_id": read.event_id,
-        "event_time": format_instant(read.time),
-        "unit_id": read.unit_id,
-        "read_point_id": read.read_point_id,
-    }
-    if read.product_id is not None:
-        body["product_id"] = read.product_id
-    return json.dumps(body).encode()
 
 
 class Feed:
@@ -84,7 +73,7 @@ class Feed:
                 await self._send(arrived[at : at + BATCH])
             await asyncio.sleep(TICK_SECONDS)
 
-    async def _history(self, reads: Sequence[Read], progress: Callable[[int, int], None]) -> None:
+    async def _history(self, reads: Sequence[Arrival], progress: Callable[[int, int], None]) -> None:
         loop = asyncio.get_running_loop()
         for at in range(0, len(reads), BATCH):
             begun = loop.time()
@@ -100,8 +89,8 @@ class Feed:
                 await self._send_to(self._machines_client, said[at : at + BATCH])
             await asyncio.sleep(TICK_SECONDS)
 
-    async def _send(self, reads: Sequence[Read]) -> None:
-        await self._send_to(self._client, [event(read) for read in reads])
+    async def _send(self, reads: Sequence[Arrival]) -> None:
+        await self._send_to(self._client, [read.message() for read in reads])
 
     async def _send_to(self, client: ScansClient, items: Sequence[bytes]) -> None:
         try:

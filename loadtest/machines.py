@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from loadtest.plant import SECOND, Plant, Station
+from loadtest.lines import Station
+from loadtest.plant import Plant
+from loadtest.shifts import SECOND
 from services.core.instant import format_instant
 
 POLL = 10 * SECOND
@@ -97,7 +99,7 @@ class Machines:
 
     def _tell(self, machine: Machine, time: int) -> None:
         station = machine.station
-        if station.stopped_until(time, self._plant.origin) is not None:
+        if self._plant.stopped(station.operation, time):
             state = "aborted"
         else:
             state = "execute" if station.busy else "suspended"

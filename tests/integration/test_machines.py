@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from loadtest.lines import Line
 from loadtest.machines import Machines, MachineSays
-from loadtest.plant import MINUTE, Line, Plant
+from loadtest.plant import Plant
+from loadtest.shifts import MINUTE
 from services import topology
 from services.adapters import machines_wire
 from services.adapters.clock import SystemClock

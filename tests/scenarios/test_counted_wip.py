@@ -9,8 +9,10 @@ from typing import NamedTuple
 import pytest
 
 import loadtest.plant
+from loadtest.lines import Line
 from loadtest.machines import Machines, MachineSays
-from loadtest.plant import MINUTE, Line, Plant
+from loadtest.plant import Plant
+from loadtest.shifts import MINUTE
 from schemas.plant import load_plant
 from services.adapters import aggregate_wire, machines_wire
 from services.aggregate.machines import MachineLane, Place

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from loadtest.disorder import Disorder
-from loadtest.feed import event
-from loadtest.plant import MINUTE, SECOND, Plant, Read, TrueVisit, lines
+from loadtest.lines import lines
+from loadtest.plant import Plant
+from loadtest.reads import Read, event
+from loadtest.shifts import MINUTE, SECOND
+from loadtest.truth import TrueVisit
 from schemas.plant import load_plant
 from services.adapters.wire import decode_event
 from services.core.equipment import PlantModel
@@ -46,7 +49,7 @@ def disordered(reads: Iterable[Read]) -> list[Read]:
     """The reads as they arrive."""
     disorder = Disorder(3)
     disorder.put(reads)
-    return list(disorder.take(END + MINUTE))
+    return [arrival.read for arrival in disorder.take(END + MINUTE)]
 
 
 def true_row(visit: TrueVisit) -> Row:
@@ -108,7 +111,7 @@ def test_no_read_arrives_before_it_was_made() -> None:
     plant, disorder = at_work(), Disorder(1)
     for until in range(BEGIN, END, SECOND):
         disorder.put(plant.reads(until))
-        assert all(read.time <= until for read in disorder.take(until))
+        assert all(arrival.read.time <= until for arrival in disorder.take(until))
 
 
 def test_the_same_seed_is_the_same_plant() -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from loadtest.plant import MINUTE, SECOND, Plant, lines
+from loadtest.lines import lines
+from loadtest.plant import Plant
+from loadtest.shifts import MINUTE, SECOND
 from services.adapters.clock import SystemClock
 from services.adapters.migrate import migrate
 from tests.parts import ask, with_database

@@ -9,9 +9,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.feed import event
 from loadtest.machines import Machines
-from loadtest.plant import SECOND, Plant
+from loadtest.plant import Plant
+from loadtest.reads import event
+from loadtest.shifts import SECOND
 from schemas.plant import load_plant
 from services import topology
 from services.adapters import aggregate_wire, machines_wire

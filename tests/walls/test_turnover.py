@@ -8,7 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from loadtest.plant import MINUTE, SECOND, TrueVisit
+from loadtest.shifts import MINUTE, SECOND
+from loadtest.truth import TrueVisit
 from tests.walls.conftest import Filled
 
 COST = {"CONTROLLER": Fraction("86.50"), "SENSOR": Fraction("23.80")}
