@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 
 from services.adapters import alert_wire
 from services.adapters.batches import BatchProducer
+from services.adapters.claims import Watch
 from services.adapters.kafka_span import follow_span, read_span
 from services.core.alarm import Alarm, Pending
 from services.core.alarm_rules import Rule
@@ -76,20 +77,9 @@ class _Written(msgspec.Struct):
 _written = msgspec.json.Decoder(_Written).decode
 
 
-@dataclass(slots=True)
-class AlertWatch:
-    """What others write into a partition we own: keys a former owner wrote late, and a higher epoch."""
-
-    epoch: int
-    late: set[bytes] = field(default_factory=set)
-    lost: bool = False
-
-    def take(self, record: Any) -> None:
-        """The next record."""
-        if record.key == EPOCH_KEY:
-            self.lost = self.lost or record.offset > self.epoch
-        elif record.value is not None and _written(record.value).epoch < self.epoch:
-            self.late.add(record.key or b"")
+def epoch_of(value: bytes) -> int:
+    """The epoch of whoever wrote a record of floor.alerts."""
+    return _written(value).epoch
 
 
 class AlertLog:
@@ -110,6 +100,6 @@ class AlertLog:
         await read_span(self._settings, TopicPartition(ALERTS.name, partition), None, epoch, reading.take)
         return reading
 
-    async def watch(self, partition: int, watch: AlertWatch) -> NoReturn:
+    async def watch(self, partition: int, watch: Watch) -> NoReturn:
         """Follow what is written after our epoch record, until cancelled."""
         await follow_span(self._settings, TopicPartition(ALERTS.name, partition), watch.epoch, watch.take)

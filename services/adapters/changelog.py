@@ -21,6 +21,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from services.adapters.batches import BatchProducer
+from services.adapters.claims import Watch
 from services.adapters.kafka_span import read_span
 from services.core.errors import BrokenGuarantee
 from services.settings import KafkaSettings
@@ -58,7 +59,7 @@ class _Reading:
         if record.key == EPOCH_KEY:
             self.epoch = record.offset
             return
-        epoch = _EPOCH.unpack_from(record.value)[0]
+        epoch = _epoch_of(record.value)
         self.epoch = max(self.epoch, epoch)  # compaction keeps the newest epoch record only
         if epoch < self.epoch:
             self.stale.add(record.key)
@@ -107,8 +108,17 @@ class Changelog:
         batch += [(key, prefix + value, ()) for key, value in items]
         return await self._producer.send_whole(self._topic, partition, batch)
 
-    async def read_back(self, partition: int, epoch: int, end: int) -> set[bytes]:
-        """Keys that lower epochs wrote after our epoch record, up to offset `end`, which is known to exist."""
-        reading = _Reading({})
-        await read_span(self._settings, TopicPartition(self._topic, partition), epoch, end, reading.take)
-        return reading.stale - {MARK_KEY}
+    async def written_between(self, partition: int, epoch: int, start: int, end: int) -> set[bytes]:
+        """Keys that former owners wrote from `start` to `end`, which is known to exist.
+
+        Raises Lost where somebody has claimed the partition there.
+        """
+        watch = Watch(epoch, _epoch_of)
+        await read_span(self._settings, TopicPartition(self._topic, partition), start, end, watch.take)
+        watch.require_ours(f"{self._topic}/{partition}")
+        return watch.late - {MARK_KEY}
+
+
+def _epoch_of(value: bytes) -> int:
+    epoch: int = _EPOCH.unpack_from(value)[0]
+    return epoch

@@ -27,11 +27,11 @@ from services.adapters.pulse import Pulse
 from services.adapters.topics import TopicsError, require_topics
 from services.alert.feeds import Heartbeat, WorkUnits
 from services.alert.handler import Lane
-from services.alert.owned import Lost, Owned, Reached
+from services.alert.owned import Owned, Reached
 from services.alert.report import Report
 from services.core.alarm_rules import Rule, rules_of
 from services.core.equipment import PlantModel
-from services.core.errors import BrokenGuarantee, NotYet
+from services.core.errors import BrokenGuarantee, Lost, NotYet
 from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from services import topology
-from services.adapters.alert_log import AlertLog, AlertWatch
+from services.adapters.alert_log import AlertLog, epoch_of
 from services.adapters.batches import BatchProducer, Item
+from services.adapters.claims import Watch
 from services.adapters.frames import acknowledged
 from services.alert.handler import Lane, Restored, Round
 
@@ -25,10 +26,6 @@ Reached = Callable[[str], None]
 """Told the name of each step as it is done; the fault tests end the process there."""
 
 
-class Lost(Exception):
-    """Somebody else has claimed a partition that is ours as far as we know; a new process asks the group."""
-
-
 class Owned:
     """One partition, its lane, and what is under way for it."""
 
@@ -41,7 +38,7 @@ class Owned:
         self._signed_us = 0
         self._restoring: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[NoReturn] | None = None
-        self._watch = AlertWatch(-1)
+        self._watch = Watch(-1, epoch_of)
 
     def start(self) -> None:
         """Claim the partition and read what is there."""
@@ -66,7 +63,7 @@ class Owned:
         partition = self.lane.partition
         epoch = await self._log.claim(partition)
         self._reached("claimed")
-        self._watch = AlertWatch(epoch)
+        self._watch = Watch(epoch, epoch_of)
         self._watching = asyncio.create_task(self._log.watch(partition, self._watch))
         found = await self._log.recover(partition, epoch)
         self.lane.restore(Restored(found.alarms, found.pendings), epoch)
@@ -93,9 +90,7 @@ class Owned:
         """Write over what a former owner wrote late: compaction keeps the last of a key. Raises Lost."""
         if self._watching is not None and self._watching.done() and not self._watching.cancelled():
             self._watching.result()
-        if self._watch.lost:
-            where = f"{topology.ALERTS.name}/{self.lane.partition}"
-            raise Lost(f"{where} was claimed by somebody else after epoch {self.lane.epoch}")
+        self._watch.require_ours(f"{topology.ALERTS.name}/{self.lane.partition}")
         if self._watch.late:
             late, self._watch.late = self._watch.late, set()
             log.warning("partition %d: a former owner wrote %d keys late", self.lane.partition, len(late))

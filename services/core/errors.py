@@ -2,6 +2,7 @@
 
 BadScan      the event goes to the rejects with its reason; the stream goes on
 NotYet       what is needed has not arrived; wait and try again, acknowledge nothing
+Lost         a partition is somebody else's by now; end, a new process asks the group what is its own
 BrokenGuarantee
              a promise of the system cannot be kept: the process ends with exit code 70
 """
@@ -33,6 +34,10 @@ class BadScan(Exception):
 
 class NotYet(Exception):
     """Something this step needs (a plant-model version, a broker) is not there yet: retry, acknowledge nothing."""
+
+
+class Lost(Exception):
+    """Somebody else has claimed a partition that is ours as far as we know; a new process asks the group."""
 
 
 class BrokenGuarantee(Exception):

@@ -26,7 +26,7 @@ from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
 from services.adapters.pulse import Pulse
 from services.adapters.topics import TopicsError, require_topics
-from services.core.errors import BrokenGuarantee, NotYet
+from services.core.errors import BrokenGuarantee, Lost, NotYet
 from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
 from services.track.handler import Lane
@@ -39,7 +39,8 @@ log = logging.getLogger("floorstream.track")
 
 OUTPUT_BYTES = 1 << 20
 CHANGELOG_BYTES = 8 * (1 << 20) * 8 // 10
-READ_BACK_SESSIONS = 2
+FORMER_OWNER_SESSIONS = 2
+"""After so many sessions a former owner has noticed that it is one, and what it published late is written over."""
 WATCH_S = 0.2
 
 
@@ -156,7 +157,7 @@ class Track:
             owned = Owned(lane, self._changelog, self._outputs, self._reached, self._report)
             await owned.recover()
             session, now = self._settings.kafka.session_timeout_s, asyncio.get_running_loop().time()
-            owned.read_back_at = now + READ_BACK_SESSIONS * session
+            owned.publish_all_at = now + FORMER_OWNER_SESSIONS * session
             owned.write_again_at = now + topology.WRITTEN_AGAIN_S
             if lane.version:
                 await self._plants.get(lane.version)
@@ -201,9 +202,9 @@ class Track:
                 if loop.time() > owned.write_again_at:
                     owned.write_again_at += topology.WRITTEN_AGAIN_S
                     owned.lane.publish_again()
-                if loop.time() > owned.read_back_at:
-                    owned.read_back_at = float("inf")
-                    await self._read_back(partition, owned)
+                if loop.time() > owned.publish_all_at:
+                    owned.publish_all_at = float("inf")
+                    owned.lane.publish_all()
             if len(self._owned) == len(self._recovering):
                 self._pulse.beat()
 
@@ -225,19 +226,12 @@ class Track:
                 f"partition {partition} stands at offset {offset} although records wait; a new process may help"
             )
 
-    async def _read_back(self, partition: int, owned: Owned) -> None:
-        owned.lane.publish_all()
-        keys = await self._changelog.read_back(partition, owned.lane.epoch, owned.last_written)
-        if keys:
-            log.warning("partition %d: a former owner wrote %d keys late; they are written again", partition, len(keys))
-            await owned.rewrite(keys)
-
 
 def exit_code(error: BaseException) -> int:
     """2 for a wrong setting, 1 where trying again is right, else 70: a guarantee is at stake."""
     if isinstance(error, TopicsError):
         return 2
-    if isinstance(error, KafkaError | NotYet | OSError):
+    if isinstance(error, KafkaError | NotYet | Lost | OSError):
         return 1
     return 70
 

@@ -2,14 +2,17 @@
 
     fold ─► outputs, rejects, forwards, mark ─► their acks ─► changelog batch ─► its ack ─► frame acknowledged
 
-The next frame is folded while the last one's acknowledgements are on their way; changelog batches go one by one.
+The next frame is folded while the last one's acknowledgements are on their way; changelog batches go one by one, and
+follow each other in the topic without a gap: where there is one somebody else has written, and that is looked at
+before the frame is acknowledged.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services import topology
@@ -27,6 +30,8 @@ FRAMES_UNDER_WAY = 4
 """Folded but not yet acknowledged, per partition."""
 REWINDS = 3
 """So often the same hole is read again before it is believed."""
+MENDED_AT_ONCE = 500
+"""Keys written again in one batch."""
 
 Reached = Callable[[str], None]
 """Told the name of each step as it is done; the fault tests end the process there."""
@@ -40,8 +45,7 @@ class Owned:
     ) -> None:
         """Nothing happens before recover()."""
         self.lane = lane
-        self.last_written = -1
-        self.read_back_at = float("inf")
+        self.publish_all_at = float("inf")
         self.write_again_at = float("inf")
         self.acknowledged = -1
         self._changelog = changelog
@@ -54,6 +58,8 @@ class Owned:
         self._rewinds = 0
         self._hole: tuple[int, int] | None = None
         self._stale: set[bytes] = set()
+        self._unwritten: deque[Effects] = deque()
+        self._next = 0
 
     async def recover(self) -> None:
         """Claim the partition, read its state, rebuild what is derived, start acknowledging."""
@@ -61,8 +67,10 @@ class Owned:
         epoch = await self._changelog.claim(partition)
         found = await self._changelog.recover(partition, epoch, table)
         self.lane.recover(found.offset, epoch)
-        self._stale = found.stale - {MARK_KEY}
-        self.last_written = epoch
+        self._next = epoch + 1
+        if found.offset >= 0:
+            self._stale = found.stale - {MARK_KEY}
+            await self._mend(found.offset)
         self._tail = asyncio.create_task(self._finish_frames())
         log.info("partition %d: epoch %d, state at offset %d with %d keys", partition, epoch, found.offset, len(table))
 
@@ -128,16 +136,13 @@ class Owned:
         while frame.end > lane.offset:
             began = time.monotonic()
             effects, at = lane.fold(frame.records, at, frame.end)
+            self._unwritten.append(effects)
             self._report.folded(effects, time.monotonic() - began)
             self._reached("folded")
             sent.append((effects, await self._send(effects)))
         self._report.frame()
         self.under_way += 1
         await self._under_way.put((event, sent))
-
-    async def rewrite(self, keys: set[bytes]) -> None:
-        """Write our values again over what a former owner wrote after it had lost the partition."""
-        self._stale |= keys
 
     async def _send(self, effects: Effects) -> list[Any]:
         send, partition = self._producer.send, self.lane.partition
@@ -162,13 +167,32 @@ class Owned:
             self._reached("frame acked")
 
     async def _write(self, effects: Effects) -> None:
-        stale, self._stale = self._stale, set()
-        items = [*self.lane.rewritten(stale), *effects.changelog] if stale else effects.changelog
+        await self._append(effects.offset, effects.follows, effects.changelog)
+        self._unwritten.popleft()
+        await self._mend(effects.offset)
+
+    async def _append(self, offset: int, follows: int, items: Sequence[tuple[bytes, bytes]]) -> None:
+        partition, epoch = self.lane.partition, self.lane.epoch
         try:
-            ack = await self._changelog.write(
-                self.lane.partition, self.lane.epoch, effects.offset, effects.follows, items
-            )
+            ack = await self._changelog.write(partition, epoch, offset, follows, items)
         except BatchTooLarge as error:
             raise BrokenGuarantee(f"the state of one frame must be one batch, and is not: {error}") from error
         self._reached("changelog sent")
-        self.last_written = int((await ack).offset)
+        at = int((await ack).offset)
+        if at > self._next:
+            self._stale |= await self._changelog.written_between(partition, epoch, self._next, at - 1)
+        if at >= 0:  # a broker that has a repeat already may not say where
+            self._next = at + 1 + len(items)
+
+    async def _mend(self, offset: int) -> None:
+        """Write over what a former owner wrote late: compaction keeps the last of a key.
+
+        `offset` is what the written state includes. The table is ahead of it by what is folded and not yet written,
+        and the keys of that will be written anyway.
+        """
+        if self._stale:
+            log.warning("partition %d: a former owner wrote %d keys late", self.lane.partition, len(self._stale))
+        while self._stale:
+            some = {self._stale.pop() for _ in range(min(MENDED_AT_ONCE, len(self._stale)))}
+            coming = {key for effects in self._unwritten for key, _ in effects.changelog}
+            await self._append(offset, offset, self.lane.rewritten(some - coming))

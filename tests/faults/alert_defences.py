@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.adapters import alert_log
+from services.adapters import alert_log, claims
 
 
 def _recovery() -> None:
@@ -27,7 +27,7 @@ def _epochs() -> None:
 
 def _watch() -> None:
     """What others write is not looked at."""
-    alert_log.AlertWatch.take = lambda self, record: None  # type: ignore[method-assign]
+    claims.Watch.take = lambda self, record: None  # type: ignore[method-assign]
 
 
 DEFENCES: dict[str, Callable[[], None]] = {

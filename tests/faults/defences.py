@@ -8,7 +8,7 @@ from typing import Any
 
 from faust.transport.consumer import ThreadDelegateConsumer
 
-from services.adapters import changelog, frames
+from services.adapters import changelog, claims, frames
 from services.track import app, owned
 from services.track.handler import Lane
 
@@ -120,6 +120,11 @@ def _hole_check() -> None:
     owned.Owned.hole_before = lambda self, frame, stale: False  # type: ignore[method-assign]
 
 
+def _watch() -> None:
+    """What others write into our partition of the changelog is not looked at."""
+    claims.Watch.take = lambda self, record: None  # type: ignore[method-assign]
+
+
 DEFENCES: dict[str, Callable[[], None]] = {
     "outputs before state": _state_before_outputs,
     "offset in the state": _state_without_offset,
@@ -131,6 +136,7 @@ DEFENCES: dict[str, Callable[[], None]] = {
     "gate": _gate,
     "every fetch": _every_fetch,
     "hole check": _hole_check,
+    "watch": _watch,
 }
 
 

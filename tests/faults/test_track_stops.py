@@ -9,8 +9,18 @@ import pytest
 from services import topology
 from services.topology import EPOCH_KEY
 from tests.faults.proxy import Fault, ProduceProxy
-from tests.faults.scans import Floor
-from tests.faults.topics import append, append_mark, changelog, committed, empty, state_marks
+from tests.faults.scans import PARTITIONS, Floor
+from tests.faults.topics import (
+    append,
+    append_mark,
+    changelog,
+    claim,
+    committed,
+    empty,
+    recoverable,
+    state_marks,
+    write_late,
+)
 from tests.faults.track_process import TrackProcesses, ended
 from tests.parts import until
 
@@ -54,6 +64,54 @@ async def lose_acknowledgements(
     assert await ended(worker, 20) == AGAIN
     assert proxy.lost > 0
     assert await committed(floor.broker) == before
+
+
+async def claimed_by_somebody_else(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
+    """A worker that slept between its assignment and its claim claims partitions that are not its own any more.
+
+    What the owner writes from then on counts for no later recovery, so it must not commit it.
+    """
+    owner = workers.start(**environment)
+    await floor.produce(seed=4, units=20)
+    await until(lambda: all_committed(floor), "all is committed")
+    for partition in range(PARTITIONS):
+        await claim(floor.broker, partition)
+    await floor.produce(seed=5, units=20)
+
+    async def settled() -> bool:
+        return owner.poll() is not None or await all_committed(floor)
+
+    await until(settled, "the owner has ended or has gone on")
+    included = await recoverable(floor.broker)
+    beyond = {p: offset for p, offset in (await committed(floor.broker)).items() if offset > included[p] + 1}
+    assert beyond == {}, f"committed beyond the state that counts, {included}"
+    assert await ended(owner) == AGAIN
+    assert "was claimed by somebody else after epoch" in workers.log
+    workers.start(**environment)
+    await floor.check()
+
+
+async def all_committed(floor: Floor) -> bool:
+    """Has the group committed all that was sent?"""
+    return await committed(floor.broker) == {p: offset + 1 for p, offset in floor.last.items()}
+
+
+async def written_over_late(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
+    """A former owner writes over a unit; the owner writes it again with its next frame, before compaction could."""
+    worker = workers.start(**environment)
+    await floor.produce(seed=4, units=20)
+    await floor.tracked()
+    late = {partition: await write_late(floor.broker, partition) for partition in range(PARTITIONS)}
+    await floor.produce(seed=5, units=20)
+    await floor.tracked()
+
+    async def written_again() -> bool:
+        last = {(r.partition, r.key): r.value[8:] for r in await changelog(floor.broker)}
+        return all(last[each] != b"late" for each in late.items())
+
+    await until(written_again, "the owner's is the last of its key again", 20)
+    assert worker.poll() is None
+    await floor.check()
 
 
 async def same(found: object, wanted: object) -> bool:
@@ -169,6 +227,36 @@ async def test_acknowledgements_cut_off_for_a_while(
     proxy.fault = Fault.NONE
     await floor.check()
     assert worker.poll() is None
+
+
+@pytest.mark.row(35)
+@pytest.mark.real_broker
+async def test_somebody_elses_claim_is_noticed_before_anything_is_committed(
+    floor: Floor, workers: TrackProcesses
+) -> None:
+    await claimed_by_somebody_else(floor, workers)
+
+
+@pytest.mark.row(35)
+@pytest.mark.real_broker
+async def test_what_a_late_writer_wrote_is_written_again_by_the_owner(floor: Floor, workers: TrackProcesses) -> None:
+    await written_over_late(floor, workers)
+
+
+@pytest.mark.row(35)
+@pytest.mark.red("watch for claims")
+@pytest.mark.slow
+async def test_red_when_nobody_watches_for_claims(floor: Floor, workers: TrackProcesses) -> None:
+    with pytest.raises(AssertionError, match="committed beyond the state that counts"):
+        await claimed_by_somebody_else(floor, workers, WITHOUT="watch")
+
+
+@pytest.mark.row(35)
+@pytest.mark.red("watch for late writers")
+@pytest.mark.slow
+async def test_red_when_nobody_watches_for_late_writers(floor: Floor, workers: TrackProcesses) -> None:
+    with pytest.raises(AssertionError, match="the owner's is the last of its key again"):
+        await written_over_late(floor, workers, WITHOUT="watch")
 
 
 @pytest.mark.row(6)

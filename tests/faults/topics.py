@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from services import topology
-from services.adapters.changelog import _EPOCH, _MARK, MARK_KEY
+from services.adapters.changelog import _EPOCH, _MARK, MARK_KEY, _Reading
 from services.topology import EPOCH_KEY
 from tests.faults.scans import PARTITIONS, consuming, producing
 from tests.parts import none_of, until
@@ -67,12 +67,36 @@ async def state_marks(broker: str) -> dict[int, int]:
     return marks
 
 
+async def recoverable(broker: str) -> dict[int, int]:
+    """Partition → the source offset up to which its next owner will find the state."""
+    readings = {partition: _Reading({}) for partition in range(PARTITIONS)}
+    for record in await changelog(broker):
+        readings[record.partition].take(record)
+    return {partition: -1 if read.offset is None else read.offset for partition, read in readings.items()}
+
+
 async def append_mark(broker: str, partition: int, offset: int, follows: int) -> None:
     """A state batch as the present owner of the partition would write it."""
     epochs = [r.offset for r in await changelog(broker) if r.partition == partition and r.key == EPOCH_KEY]
     async with producing(broker) as producer:
         value = _EPOCH.pack(epochs[-1]) + _MARK.pack(offset, follows)
         await producer.send_and_wait(topology.UNITS_CHANGELOG, value, key=MARK_KEY, partition=partition)
+
+
+async def claim(broker: str, partition: int) -> int:
+    """An epoch record, as somebody writes it who believes the partition is its own; its offset."""
+    async with producing(broker) as producer:
+        ack = await producer.send_and_wait(topology.UNITS_CHANGELOG, _EPOCH.pack(0), key=EPOCH_KEY, partition=partition)
+        return int(ack.offset)
+
+
+async def write_late(broker: str, partition: int) -> bytes:
+    """A former owner writes nonsense over the newest unit of a partition; its key in the changelog."""
+    written = [r for r in await changelog(broker) if r.partition == partition and r.key[:1] == b"u"]
+    async with producing(broker) as producer:
+        value = _EPOCH.pack(-1) + b"late"
+        await producer.send_and_wait(topology.UNITS_CHANGELOG, value, key=written[-1].key, partition=partition)
+    return bytes(written[-1].key)
 
 
 async def append(broker: str, topic: str, partition: int, values: Iterable[bytes]) -> int:

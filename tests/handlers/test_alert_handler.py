@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.adapters import alert_wire
-from services.adapters.alert_log import AlertReading, AlertWatch
+from services.adapters.alert_log import AlertReading, epoch_of
+from services.adapters.claims import Watch
 from services.alert.handler import Lane, Restored, Round
 from services.core.alarm_readings import WorkUnitNow
 from services.core.alarm_rules import Rule
@@ -227,7 +228,7 @@ def test_records_of_a_former_owner_are_passed_over_and_written_again() -> None:
     see(lane, log, NOW, wip=11)
     log.live(lane, NOW, NOW + MINUTE)
     late = log.records[-2]
-    watch = AlertWatch(log.claim())
+    watch = Watch(log.claim(), epoch_of)
     log.records.append(late._replace(offset=len(log.records)))
     for record in log.records[watch.epoch :]:
         watch.take(record)
@@ -237,7 +238,7 @@ def test_records_of_a_former_owner_are_passed_over_and_written_again() -> None:
 
 def test_another_claim_is_seen() -> None:
     _, log = lane_with()
-    watch = AlertWatch(0)
+    watch = Watch(0, epoch_of)
     log.claim()
     for record in log.records:
         watch.take(record)
