@@ -35,7 +35,6 @@ ROWS: tuple[Row, ...] = (
         4,
         "kill -9 of store inside its transaction and after it",
         "every row once, newest revision; it goes on from the position in the database",
-        without=NOT_YET,
     ),
     Row(
         5,
@@ -72,22 +71,20 @@ ROWS: tuple[Row, ...] = (
         15,
         "a connection to the database is half open",
         "a deadline ends it, the whole transaction is repeated",
-        untested=NOT_YET,
     ),
     Row(
         16,
         "the database is away and comes back",
         "store waits, the others go on; it catches up exactly",
-        without=NOT_YET,
     ),
-    Row(17, "the database is slow", "batches grow to their limit, nothing times out for ever", untested=NOT_YET),
+    Row(17, "the database is slow", "batches grow to their limit, nothing times out for ever"),
     Row(
         18,
         "the disk of the database is full",
         "store repeats ever less often; with space again all rows are exact",
         untested=NOT_YET,
     ),
-    Row(19, "a deadlock, or a lock held for long", "the whole transaction is repeated, no half batch", without=NOT_YET),
+    Row(19, "a deadlock, or a lock held for long", "the whole transaction is repeated, no half batch"),
     Row(
         20,
         "the disk of a worker is full",

@@ -47,7 +47,7 @@ class Floor:
         finally:
             await producer.stop()
 
-    async def stored(self, dsn: str) -> None:
+    async def stored(self, dsn: str, seconds: float = 120) -> None:
         """Wait until the database has everything up to the last mark."""
         query = "SELECT partition FROM sink_positions WHERE topic = $1 AND mark = $2 AND position = ANY ($3)"
         ends = [len(said) for said in self.visits]
@@ -55,7 +55,7 @@ class Floor:
         async def all_there() -> bool:
             return len(await ask(dsn, query, VISITS.name, self.events - 1, ends)) == SCAN_PARTITIONS
 
-        await until(all_there, "every frame is in the database", 120)
+        await until(all_there, "every frame is in the database", seconds)
 
     async def check(self, dsn: str) -> None:
         """The database holds exactly the raw scans and the newest rows."""

@@ -1,7 +1,7 @@
 """The store as a process of its own, which a test can have killed or paused at a named point of a flush.
 
 KILL_AT / PAUSE_AT = POINT:N — at the N-th time the point is reached, SIGKILL or SIGSTOP to itself.
-Points: before_begin, before_commit, after_commit.
+Points: before_begin, before_commit, after_commit. What else the environment may say: tests/faults/store_defences.py.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from services import settings
 from services.store.app import configure_logs, serve
+from tests.faults.store_defences import prepare
 from tests.stage_process import StageProcesses
 
 ROOT = Path(__file__).parents[2]
@@ -61,4 +62,5 @@ class Reached:
 
 if __name__ == "__main__":
     configure_logs()
+    prepare(os.environ)
     sys.exit(asyncio.run(serve(settings.read(os.environ), at_points(dict(os.environ)))))

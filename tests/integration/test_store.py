@@ -76,6 +76,22 @@ async def test_killed_at_a_named_point(point: str, fresh_broker: str, database: 
     await floor.check(database)
 
 
+@pytest.mark.row(4)
+@pytest.mark.red("positions in the transaction of the rows")
+@pytest.mark.slow
+async def test_red_where_positions_move_in_a_transaction_of_their_own(
+    fresh_broker: str, database: str, stores: StoreProcess
+) -> None:
+    floor = Floor(seed=2)
+    await floor.produce(fresh_broker)
+    child = stores.start(KILL_AT="before_commit:1", WITHOUT="one transaction")
+    assert await ended(child) == -signal.SIGKILL
+    stores.start()
+    await floor.stored(database)
+    with pytest.raises(AssertionError):
+        await floor.check(database)
+
+
 @pytest.mark.row(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
@@ -180,21 +196,21 @@ async def own_database(database_choice: str, tmp_path: Path) -> AsyncIterator[tu
     server.kill()
 
 
-@pytest.mark.row(16)
-async def test_the_database_goes_away_and_comes_back(
-    fresh_broker: str, own_database: tuple[Database, Callable[[], str], str], tmp_path: Path
+async def go_away_and_come_back(
+    broker: str, own_database: tuple[Database, Callable[[], str], str], log_path: Path, **environment: str
 ) -> None:
+    """The server is killed under load and started again at its address."""
     server, start_again, dsn = own_database
     floor, parts = Floor(seed=6), 4
-    stores = StoreProcess(fresh_broker, dsn, tmp_path / "store.log")
+    stores = StoreProcess(broker, dsn, log_path)
     try:
-        await floor.produce(fresh_broker, 0, parts)
-        child = stores.start()
+        await floor.produce(broker, 0, parts)
+        child = stores.start(**environment)
         await until(lambda: some(dsn), "the first rows")
         server.kill()
         for part in range(1, parts):
-            await floor.produce(fresh_broker, part, parts)
-        await until(lambda: says(stores, "database not usable"), "the store has noticed")
+            await floor.produce(broker, part, parts)
+        await until(lambda: says(stores, "database not usable"), "the store has noticed and tries again", 20)
         await asyncio.sleep(5)  # the outage itself
         assert start_again() == dsn
         await floor.stored(dsn)
@@ -203,6 +219,23 @@ async def test_the_database_goes_away_and_comes_back(
         assert stores.log.count("database not usable") == stores.log.count("database usable again") == 1
     finally:
         stores.end()
+
+
+@pytest.mark.row(16)
+async def test_the_database_goes_away_and_comes_back(
+    fresh_broker: str, own_database: tuple[Database, Callable[[], str], str], tmp_path: Path
+) -> None:
+    await go_away_and_come_back(fresh_broker, own_database, tmp_path / "store.log")
+
+
+@pytest.mark.row(16)
+@pytest.mark.red("transactions tried again")
+@pytest.mark.slow
+async def test_red_where_nothing_is_tried_again(
+    fresh_broker: str, own_database: tuple[Database, Callable[[], str], str], tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError, match="tries again"):
+        await go_away_and_come_back(fresh_broker, own_database, tmp_path / "store.log", WITHOUT="retries")
 
 
 async def some(dsn: str) -> bool:
