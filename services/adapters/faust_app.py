@@ -6,7 +6,6 @@ stopping, and knows no epochs (services/adapters/changelog.py does this part).
 """
 
 import asyncio
-import gc
 import logging
 import os
 from typing import Any
@@ -21,14 +20,7 @@ from services.settings import KafkaSettings
 log = logging.getLogger(__name__)
 TRANSPORTS.aliases["frames"] = "services.adapters.frames:FrameTransport"
 
-GC_THRESHOLDS = (100_000, 50, 1_000)
-"""With the default ones the collector takes a quarter of the time: frames make many objects that die young."""
 FETCH_BYTES = 4 << 20
-
-
-def tune_runtime() -> None:
-    """Settings of the interpreter for a worker."""
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def make_app(kafka: KafkaSettings, group: str, data_dir: str, instance: str, most_records: int | None = None) -> Any:

@@ -37,7 +37,7 @@ class Record(Protocol):
     headers: Sequence[tuple[str, bytes | None]]
 
 
-class _Unit(msgspec.Struct):
+class _Unit(msgspec.Struct, gc=False):
     status: str
     operation_id: str
     phase: str
@@ -48,7 +48,7 @@ class _Unit(msgspec.Struct):
     events: int
 
 
-class _Visit(msgspec.Struct):
+class _Visit(msgspec.Struct, gc=False):
     visit_seq: int
     visit_id: str
     operation_id: str

@@ -19,12 +19,13 @@ from services import topology
 from services.adapters import aggregate_wire
 from services.adapters.batches import BatchProducer
 from services.adapters.clock import SystemClock
-from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
+from services.adapters.faust_app import die, frame_topic, make_app, run_app
 from services.adapters.frame_whole import WholeTopic
 from services.adapters.frames import acknowledged
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels
 from services.adapters.pulse import Pulse
+from services.adapters.runtime import tune_runtime
 from services.aggregate.handler import Item, Lane
 from services.aggregate.machine_lanes import MachineLanes
 from services.core.errors import BrokenGuarantee

@@ -19,11 +19,12 @@ from services.adapters import alert_wire
 from services.adapters.alert_log import AlertLog
 from services.adapters.batches import BatchProducer
 from services.adapters.clock import SteadyClock, SystemClock
-from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
+from services.adapters.faust_app import die, frame_topic, make_app, run_app
 from services.adapters.frame_whole import WholeTopic
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import follow
 from services.adapters.pulse import Pulse
+from services.adapters.runtime import tune_runtime
 from services.adapters.topics import TopicsError, require_topics
 from services.alert.feeds import Heartbeat, WorkUnits
 from services.alert.handler import Lane

@@ -19,6 +19,7 @@ from services import topology
 from services.adapters.kafka_consumer import Assignment, GroupFeed
 from services.adapters.metrics import Metrics
 from services.adapters.pulse import Pulse
+from services.adapters.runtime import tune_runtime
 from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
 from services.adapters.timescale_write import Claim, Fenced, Flush, SinkWriter, make_staging
@@ -252,5 +253,6 @@ def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], Sta
     except BadSetting as error:
         log.error("%s", error)
         return 2
+    tune_runtime()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(settings, ready_file=environment.get("FLOORSTREAM_READY_FILE", "")))

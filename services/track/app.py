@@ -19,12 +19,13 @@ from services.adapters import track_wire
 from services.adapters.batches import BatchProducer
 from services.adapters.changelog import Changelog
 from services.adapters.clock import SystemClock
-from services.adapters.faust_app import die, frame_topic, make_app, run_app, tune_runtime
+from services.adapters.faust_app import die, frame_topic, make_app, run_app
 from services.adapters.frames import Frame
 from services.adapters.kafka_end import LogEnds
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
 from services.adapters.pulse import Pulse
+from services.adapters.runtime import tune_runtime
 from services.adapters.topics import TopicsError, require_topics
 from services.core.errors import BrokenGuarantee, Lost, NotYet
 from services.core.identity import partition_of
