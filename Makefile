@@ -30,11 +30,11 @@ faults: install ## every row of the fault matrix on both brokers, up to 40 min; 
 faults-red: install ## the same with one defence taken away at a time: each must be missed
 	@exec $(VENV)/bin/python -m tests.faults red $(ARGS)
 
-bench: ## throughput of track beside bare loops on this machine, about 20 min
+bench: ## what this machine reaches, beside bare loops and idiomatic Faust, with a report; an hour at most
 	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt
 	@exec $(BENCH_VENV)/bin/python -m loadtest.run --size full $(ARGS)
 
-bench-quick: ## the same with a smaller load, 8 min at most
+bench-quick: ## the same with smaller loads, 8 min at most; ARGS='--only store' for a part
 	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt
 	@exec $(BENCH_VENV)/bin/python -m loadtest.run --size quick $(ARGS)
 

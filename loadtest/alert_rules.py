@@ -26,8 +26,8 @@ from schemas.plant import load_plant
 from services import topology
 from services.adapters import alert_wire
 from services.adapters.clock import SteadyClock, SystemClock
-from services.adapters.faust_app import tune_runtime
 from services.adapters.plant_master import PlantRecord, plant_key, plant_value
+from services.adapters.runtime import tune_runtime
 from services.adapters.topics import create_topics
 from services.alert.app import TICK_SECONDS
 from services.alert.handler import Lane, Restored

@@ -4,6 +4,7 @@ Every run gets a broker of its own: new topics, no group, no memory of the run b
 """
 
 import json
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,11 +14,13 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from loadtest.fold_alone import fold_through, new_lanes
 from loadtest.load import MARKER, Profile, ScanRecord, by_partition, plant_document, plant_model
+from loadtest.measured import ENDS, RESULT
 from services import topology
-from services.adapters.batches import BatchProducer
+from services.adapters.batches import BatchProducer, Item
 from services.adapters.clock import SystemClock
-from services.adapters.frames import _raw
+from services.adapters.frames import MOST_RECORDS, _raw
 from services.adapters.topics import create_topics
 from services.adapters.wire import UnitChanged, VisitRow, decode_event, encode, visit_row
 from services.core.log import LogFold
@@ -40,16 +43,18 @@ class WrongResult(Exception):
 
 @dataclass(frozen=True)
 class Written:
-    """What a run has written, in bytes of keys and values, and a checksum over the last state of every unit."""
+    """What a run has written, in bytes of keys and values."""
 
     changelog_bytes: int
     visits_bytes: int
     partials_bytes: int
-    units: str
 
 
 class Expected:
-    """What every run must come to: the log folded from its beginning."""
+    """What every run must come to: visits and last offsets, and a checksum over the last state of every unit.
+
+    The visits are those of the offline fold; the states, which only the stage has, those of its lanes in memory.
+    """
 
     def __init__(self, profile: Profile, records: Sequence[ScanRecord]) -> None:
         models = {1: plant_model(profile)}
@@ -66,21 +71,30 @@ class Expected:
             for unit, rows in fold.visits.items()
             for seq, visit in rows.items()
         }
-        self.ends = tuple(len(part) - 1 for part in by_partition(profile, records))
+        parts = by_partition(profile, records)
+        self.ends = tuple(len(part) - 1 for part in parts)
+        lanes = new_lanes(profile)
+        fold_through(lanes, parts, MOST_RECORDS)
+        self.units = _checksum({k: v for lane in lanes for k, v in lane.table.items() if k[:1] == UNIT})
 
 
 class BenchFloor:
-    """One broker for one run; `async with` starts it, fills it, and ends it."""
+    """One broker for one run; `async with` starts it, fills it, and ends it.
 
-    def __init__(self, profile: Profile, records: Sequence[ScanRecord], data_dir: Path) -> None:
-        self._profile, self._records, self._data_dir = profile, records, data_dir
+    `empty`: without scans, until fill() is called.
+    """
+
+    def __init__(self, profile: Profile, records: Sequence[ScanRecord], data_dir: Path, *, empty: bool = False) -> None:
+        self._profile, self._records, self._data_dir, self._empty = profile, records, data_dir, empty
         self._broker = Broker()
         self.address = ""
 
     async def __aenter__(self) -> "BenchFloor":
         self.address = self._broker.start(self._data_dir)
         try:
-            await self._fill()
+            await self._prepare()
+            if not self._empty:
+                await self.fill()
         except BaseException:
             self._broker.kill()
             raise
@@ -89,15 +103,25 @@ class BenchFloor:
     async def __aexit__(self, *_: object) -> None:
         self._broker.stop()
 
-    async def _fill(self) -> None:
-        kafka = KafkaSettings(self.address, True, 1, self._profile.partitions, OPERATION_PARTITIONS, SESSION_S)
-        await create_topics(kafka)
-        producer = BatchProducer(kafka, "bench", SystemClock(), BATCH_BYTES)
-        await producer.start()
+    @property
+    def _kafka(self) -> KafkaSettings:
+        return KafkaSettings(self.address, True, 1, self._profile.partitions, OPERATION_PARTITIONS, SESSION_S)
+
+    async def _prepare(self) -> None:
+        """Topics, and the plant model."""
+        await create_topics(self._kafka)
         plant = {"version": 1, "created_us": 0, "created_by": "bench", "model": plant_document(self._profile)}
-        acks = await producer.send(topology.MASTER.name, 0, [(b"plant/1", json.dumps(plant).encode(), ())])
-        for partition, records in enumerate(by_partition(self._profile, self._records)):
-            acks += await producer.send(topology.SCANS.name, partition, [(r.key, r.value, r.headers) for r in records])
+        await self._write(topology.MASTER.name, [[(b"plant/1", json.dumps(plant).encode(), ())]])
+
+    async def fill(self) -> None:
+        """All scans, as fast as they can be written."""
+        parts = by_partition(self._profile, self._records)
+        await self._write(topology.SCANS.name, [[(r.key, r.value, r.headers) for r in part] for part in parts])
+
+    async def _write(self, topic: str, parts: Sequence[Sequence[Item]]) -> None:
+        producer = BatchProducer(self._kafka, "bench", SystemClock(), BATCH_BYTES)
+        await producer.start()
+        acks = [ack for number, part in enumerate(parts) for ack in await producer.send(topic, number, part)]
         for ack in acks:
             await ack
         await producer.stop()
@@ -112,8 +136,10 @@ class BenchFloor:
             changelog_bytes += _size(record)
             if record.key[:1] == UNIT:
                 units[record.key] = record.value[EPOCH_BYTES if epochs else 0 :]
+        if _checksum(units) != expected.units:
+            raise WrongResult(f"the states of {len(units)} units are not those of the fold")
         partials = sum([_size(record) async for record in self._all(topology.PARTIALS.name)])
-        return Written(changelog_bytes, visits_bytes, partials, sha256(encode(sorted(units.items()))).hexdigest())
+        return Written(changelog_bytes, visits_bytes, partials)
 
     async def _read_visits(self) -> tuple[Visits, int]:
         """The newest revision of every visit, and the bytes of the topic."""
@@ -151,9 +177,24 @@ class BenchFloor:
             await consumer.stop()
 
 
+def environment(floor: BenchFloor, profile: Profile, ends: Sequence[int], directory: Path) -> dict[str, str]:
+    """Settings of a run on this floor, the same for all; its result comes into `directory`."""
+    return {
+        **os.environ,
+        "FLOORSTREAM_KAFKA": floor.address, "FLOORSTREAM_PROFILE": "embedded", "FLOORSTREAM_DATA_DIR": str(directory),
+        "FLOORSTREAM_PARTITIONS": str(profile.partitions), "FLOORSTREAM_SESSION_TIMEOUT_S": str(SESSION_S),
+        "FLOORSTREAM_OPERATION_PARTITIONS": str(OPERATION_PARTITIONS),
+        ENDS: json.dumps(list(ends)), RESULT: str(directory / "result.json"),
+    }  # fmt: skip
+
+
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
     await consumer.topics()
     return set(consumer.partitions_for_topic(topic) or ())
+
+
+def _checksum(units: Mapping[bytes, bytes]) -> str:
+    return sha256(encode(sorted(units.items()))).hexdigest()
 
 
 def _size(record: Any) -> int:

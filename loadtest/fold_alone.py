@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from loadtest.load import Profile, ScanRecord, by_partition, plant_model, scans
 from services.adapters import track_wire
-from services.adapters.faust_app import tune_runtime
 from services.adapters.frames import MOST_RECORDS
+from services.adapters.runtime import tune_runtime
 from services.core.identity import partition_of
 from services.track.app import CHANGELOG_BYTES
 from services.track.handler import Lane
@@ -25,18 +25,21 @@ from services.track.handler import Lane
 CUT_BYTES = CHANGELOG_BYTES * 3 // 4
 
 
-def fold_once(profile: Profile, records: Sequence[ScanRecord]) -> float:
-    """CPU seconds of this thread for all partitions, frame by frame in turn."""
+def new_lanes(profile: Profile) -> list[Lane]:
+    """The product's own lanes, nothing folded yet."""
     models = {1: plant_model(profile)}
-    lanes = [
+    return [
         Lane(p, lambda unit: partition_of(unit, profile.partitions), 1, models, {}, track_wire, CUT_BYTES)
         for p in range(profile.partitions)
     ]
-    parts = by_partition(profile, records)
+
+
+def fold_through(lanes: Sequence[Lane], parts: Sequence[Sequence[ScanRecord]], frame_records: int) -> float:
+    """CPU seconds of this thread for all partitions, frame by frame in turn."""
     used = 0.0
-    for begin in range(0, max(map(len, parts)), MOST_RECORDS):
+    for begin in range(0, max(map(len, parts)), frame_records):
         for lane, part in zip(lanes, parts, strict=True):
-            frame, at = part[begin : begin + MOST_RECORDS], 0
+            frame, at = part[begin : begin + frame_records], 0
             begun = time.thread_time()
             while frame and lane.offset < frame[-1].offset:
                 _, at = lane.fold(frame, at, frame[-1].offset)
@@ -44,9 +47,10 @@ def fold_once(profile: Profile, records: Sequence[ScanRecord]) -> float:
     return used
 
 
-def fold_alone(profile: Profile, records: Sequence[ScanRecord], times: int) -> list[float]:
+def fold_alone(profile: Profile, times: int, frame_records: int = MOST_RECORDS) -> list[float]:
     """µs of CPU per event, so many times, in a process of its own."""
-    command = [sys.executable, "-m", "loadtest.fold_alone", "--values", json.dumps([profile.events, times])]
+    words = ["--events", profile.events, "--times", times, "--frame", frame_records, "--json"]
+    command = [sys.executable, "-m", "loadtest.fold_alone", *map(str, words)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
     return [float(value) for value in json.loads(answer.stdout)]
 
@@ -54,21 +58,24 @@ def fold_alone(profile: Profile, records: Sequence[ScanRecord], times: int) -> l
 def main(words: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.fold_alone", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--frame", type=int, default=MOST_RECORDS, help="records folded at once, at most")
+    parser.add_argument("--json", action="store_true", help="every figure, as a list")
     parser.add_argument("--profile", action="store_true", help="where the time goes")
-    parser.add_argument("--values", default="[200000, 3]", help=argparse.SUPPRESS)
     given = parser.parse_args(words)
-    events, times = json.loads(given.values)
-    profile = Profile.read("quick", {"events": events})
-    records = scans(profile)
+    profile = Profile.read("quick", {"events": given.events})
+    parts = by_partition(profile, scans(profile))
     tune_runtime()
     gc.freeze()
     if given.profile:
         with cProfile.Profile() as measured:
-            fold_once(profile, records)
+            fold_through(new_lanes(profile), parts, given.frame)
         pstats.Stats(measured).sort_stats("tottime").print_stats(40)
         return 0
-    found = [fold_once(profile, records) / len(records) * 1e6 for _ in range(times)]
-    if words is None and "--values" in sys.argv:
+    used = [fold_through(new_lanes(profile), parts, given.frame) for _ in range(given.times)]
+    found = [seconds / given.events * 1e6 for seconds in used]
+    if given.json:
         print(json.dumps(found))
     else:
         print(f"{statistics.median(found):.2f} µs per event, {min(found):.2f} to {max(found):.2f}")

@@ -8,7 +8,7 @@ import heapq
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,10 +51,13 @@ class Profile:
     def read(cls, size: str, changes: Mapping[str, int]) -> "Profile":
         """The profile of this size, with what the command line says otherwise."""
         values: dict[str, Any] = yaml.safe_load(PROFILE.read_text(encoding="utf-8"))
-        sizes = values.pop("sizes")
-        values |= sizes[size] | changes
+        values |= values.pop("sizes")[size]["track"] | changes
         ranges: dict[str, Any] = {name: tuple(values.pop(name)) for name in ("events_per_unit", "late_by")}
         return cls(**ranges, **values)
+
+    def sized(self, events: int) -> "Profile":
+        """The same with so many events."""
+        return replace(self, events=events)
 
     @property
     def hash(self) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import uvloop
@@ -23,8 +23,9 @@ from services import settings, topology
 from services.adapters import track_wire
 from services.adapters.batches import BatchProducer, Item
 from services.adapters.clock import SystemClock
-from services.adapters.faust_app import FETCH_BYTES, tune_runtime
+from services.adapters.faust_app import FETCH_BYTES
 from services.adapters.frames import FETCH_WAIT_MS, MOST_RECORDS, _raw
+from services.adapters.runtime import tune_runtime
 from services.core.identity import partition_of
 from services.settings import KafkaSettings
 from services.track.app import CHANGELOG_BYTES, OUTPUT_BYTES
@@ -35,14 +36,24 @@ Batch = tuple[str, int, Sequence[Item]]
 """Topic, partition, records."""
 
 
+Table = MutableMapping[bytes, bytes]
+Tables = Callable[[int], Sequence[Table]]
+
+
+def new_tables(partitions: int) -> Sequence[Table]:
+    """State in memory."""
+    return [{} for _ in range(partitions)]
+
+
 class BareFold:
     """All partitions folded by the product's own lanes, and partials at the product's own pace."""
 
-    def __init__(self, kafka: KafkaSettings, profile: Profile, run: Run) -> None:
+    def __init__(self, kafka: KafkaSettings, profile: Profile, run: Run, tables: Tables = new_tables) -> None:
+        """`tables`: where the lanes keep their state."""
         models, self._run, self._kafka = {1: plant_model(profile)}, run, kafka
         self.lanes = [
-            Lane(p, self._partition_of, 1, models, {}, track_wire, CHANGELOG_BYTES * 3 // 4)
-            for p in range(kafka.scan_partitions)
+            Lane(partition, self._partition_of, 1, models, table, track_wire, CHANGELOG_BYTES * 3 // 4)
+            for partition, table in enumerate(tables(kafka.scan_partitions))
         ]
         self._pause, self._published = SHORTEST_S, time.monotonic()
 

@@ -9,8 +9,8 @@ import uvloop
 
 from loadtest.measured import Run
 from services import settings
-from services.adapters.faust_app import tune_runtime
 from services.adapters.pulse import Pulse
+from services.adapters.runtime import tune_runtime
 from services.track.app import Track
 
 

@@ -1,0 +1,1 @@
+"""The benchmark itself: what it writes, and that a wrong output makes no figure count."""
