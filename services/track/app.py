@@ -151,10 +151,7 @@ class Track:
 
     async def _recover(self, partition: int) -> Owned:
         try:
-            lane = Lane(
-                partition, self._partition_of, self._settings.generation, self._plants.models, {}, track_wire,
-                CHANGELOG_BYTES * 3 // 4,
-            )  # fmt: skip
+            lane = self._new_lane(partition)
             owned = Owned(lane, self._changelog, self._outputs, self._reached, self._report)
             await owned.recover()
             session, now = self._settings.kafka.session_timeout_s, asyncio.get_running_loop().time()
@@ -172,6 +169,13 @@ class Track:
             log.info("takes work: partitions %s", sorted(self._owned))
             self._pulse.ready()
         return owned
+
+    def _new_lane(self, partition: int) -> Lane:
+        """Nothing in it yet. What is folded is the lane's matter alone; the engine around it folds anything."""
+        return Lane(
+            partition, self._partition_of, self._settings.generation, self._plants.models, {}, track_wire,
+            CHANGELOG_BYTES * 3 // 4,
+        )  # fmt: skip
 
     def _partition_of(self, unit_id: str) -> int:
         return partition_of(unit_id, self._settings.kafka.scan_partitions)
