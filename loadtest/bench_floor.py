@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -24,6 +24,7 @@ from services.adapters.frames import MOST_RECORDS, _raw
 from services.adapters.topics import create_topics
 from services.adapters.wire import UnitChanged, VisitRow, decode_event, encode, visit_row
 from services.core.log import LogFold
+from services.embedded.apache_kafka import ApacheKafka
 from services.embedded.broker import Broker
 from services.settings import KafkaSettings
 from services.track.handler import UNIT, origin
@@ -79,17 +80,25 @@ class Expected:
 
 
 class BenchFloor:
-    """One broker for one run; `async with` starts it, fills it, and ends it.
+    """One broker for one run, the embedded one unless another is given; `async with` starts it, fills it, and ends it.
 
     `empty`: without scans, until fill() is called.
     """
 
-    def __init__(self, profile: Profile, records: Sequence[ScanRecord], data_dir: Path, *, empty: bool = False) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        records: Sequence[ScanRecord],
+        data_dir: Path,
+        broker: Broker | ApacheKafka | None = None,
+        *,
+        empty: bool = False,
+    ) -> None:
         self._profile, self._records, self._data_dir, self._empty = profile, records, data_dir, empty
-        self._broker = Broker()
+        self._broker = broker or Broker()
         self.address = ""
 
-    async def __aenter__(self) -> "BenchFloor":
+    async def __aenter__(self) -> Self:
         self.address = self._broker.start(self._data_dir)
         try:
             await self._prepare()
