@@ -1,0 +1,104 @@
+"""Who runs the common job, and what each promises at the setting it runs with."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.extra.job import EVERY_S
+
+EXTRA = Path(__file__).parent
+ROOT = EXTRA.parents[1]
+PYTHON = ROOT / ".venv.extra" / "bin" / "python"
+"""Where `make bench-extra` puts what can be installed of requirements-extra.txt."""
+STREAMS = EXTRA / "kafka_streams"
+KAFKA_STREAMS = "kafka-streams"
+STREAMS_HEAP_MB = 1024
+
+
+class NotHere(Exception):
+    """A row cannot run on this machine; the message says why."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `package`: what is asked for its version. `durable`: what a crash can undo at most."""
+
+    name: str
+    package: str
+    words: tuple[str, ...]
+    durable: str
+    guarantee: str
+
+    def command(self) -> list[str]:
+        """The process of a run. Raises NotHere."""
+        if self.package == KAFKA_STREAMS:
+            return [*_java(), "Stays", *self.words]
+        if self.words[0] != "loadtest.extra.ours":
+            self.version()
+            return [str(PYTHON), "-m", *self.words]
+        return [sys.executable, "-m", *self.words]
+
+    def version(self) -> str:
+        """Of the package. Raises NotHere where it is not installed."""
+        if self.package == KAFKA_STREAMS:
+            return next(iter(_jars().glob("kafka-streams-*.jar"))).stem.rpartition("-")[2]
+        if self.words[0] == "loadtest.extra.ours":
+            return importlib.metadata.version(self.package)
+        asked = f"import importlib.metadata as m; print(m.version('{self.package}'))"
+        if not PYTHON.exists():
+            raise NotHere("there is no .venv.extra")
+        answer = subprocess.run([PYTHON, "-c", asked], capture_output=True, text=True, check=False)
+        if answer.returncode:
+            raise NotHere(f"{self.package} is not installed in .venv.extra")
+        return answer.stdout.strip()
+
+
+def _jars() -> Path:
+    lib = STREAMS / "target" / "lib"
+    if not (STREAMS / "target" / "classes" / "Stays.class").exists() or not lib.is_dir():
+        raise NotHere("loadtest/extra/kafka_streams is not built: Java ≥ 17 (JDK) and Maven are needed")
+    return lib
+
+
+def _java() -> list[str]:
+    jars = _jars()
+    return [
+        "java", f"-Xmx{STREAMS_HEAP_MB}m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-cp", os.pathsep.join([str(jars / "*"), str(jars.parent / "classes")]),
+    ]  # fmt: skip
+
+
+EVERY = f"{EVERY_S:g} s"
+NOTHING = "all of it: no recovery"
+ROWS: Sequence[Row] = (
+    Row(
+        "track", "faust-streaming", ("loadtest.extra.ours", "track"), "a frame, ≤ 2,048 records of a partition",
+        "state exact, fenced by epochs; outputs at least once, equal when repeated",
+    ),
+    Row("bare_aiokafka", "aiokafka", ("loadtest.extra.ours", "aiokafka"), NOTHING, "none"),
+    Row("bare_confluent", "confluent-kafka", ("loadtest.extra.ours", "confluent"), NOTHING, "none"),
+    Row(
+        "streams_exactly_once", KAFKA_STREAMS, ("exactly_once_v2", "100"), "100 ms, a transaction",
+        "exactly once inside Kafka, for readers of committed records",
+    ),
+    Row(
+        "streams_at_least_once", KAFKA_STREAMS, ("at_least_once", str(int(EVERY_S * 1000))), EVERY,
+        "at least once; state may hold events twice",
+    ),
+    Row(
+        "bytewax", "bytewax", ("loadtest.extra.with_bytewax",), f"{EVERY}, an epoch",
+        "state exactly once; outputs at least once",
+    ),
+    Row(
+        "quix", "quixstreams", ("loadtest.extra.with_quix",), f"{EVERY}, a checkpoint",
+        "at least once; state goes back to the checkpoint",
+    ),
+    Row(
+        "pathway", "pathway", ("loadtest.extra.with_pathway",), f"{EVERY}, a snapshot",
+        "state exactly once; outputs at least once",
+    ),
+)  # fmt: skip

@@ -1,0 +1,58 @@
+"""The common job in Quix Streams: `apply(stateful=True)`, state in RocksDB with a changelog topic.
+
+At least once: a checkpoint flushes outputs and changelog, then commits the offsets, then the local store
+(https://quix.io/docs, advanced: checkpointing).
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from quixstreams import Application
+from quixstreams.state.rocksdb import RocksDBOptions
+
+from loadtest.extra.job import EVERY_S, FETCH, SEND, Unit, decode_read, decode_unit, encode_unit
+from loadtest.measured import Run
+from services.topology import MARKER_KEY, SCANS, VISITS
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Run it to the end of the log; it stops with a checkpoint."""
+    run = Run.from_environment(environment)
+    app = Application(
+        environment["FLOORSTREAM_KAFKA"],
+        consumer_group="stays",
+        auto_offset_reset="earliest",
+        commit_interval=EVERY_S,
+        state_dir=f"{environment['FLOORSTREAM_DATA_DIR']}/quix",
+        rocksdb_options=RocksDBOptions(dumps=encode_unit, loads=decode_unit),
+        consumer_extra_config=dict(FETCH),
+        producer_extra_config=dict(SEND),
+        loglevel="WARNING",
+    )
+    left = sum(run.ends) + len(run.ends)
+
+    def fold(value: bytes, key: bytes, timestamp: int, headers: Any, state: Any) -> Sequence[bytes]:
+        nonlocal left
+        run.begin()
+        left -= 1
+        if not left:
+            app.stop()
+        if key == MARKER_KEY:
+            return ()
+        unit = state.get("unit") or Unit()
+        stay = unit.take(decode_read(value))
+        state.set("unit", unit)
+        return () if stay is None else (stay,)
+
+    scans = app.topic(SCANS.name, key_deserializer="bytes", value_deserializer="bytes")
+    visits = app.topic(VISITS.name, key_serializer="bytes", value_serializer="bytes")
+    app.dataframe(scans).apply(fold, stateful=True, expand=True, metadata=True).to_topic(visits)
+    app.run()
+    run.done()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
