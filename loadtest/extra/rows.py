@@ -12,6 +12,7 @@ from loadtest.extra.job import EVERY_S
 
 EXTRA = Path(__file__).parent
 ROOT = EXTRA.parents[1]
+OURS = "loadtest.extra.ours"
 PYTHON = ROOT / ".venv.extra" / "bin" / "python"
 """Where `make bench-extra` puts what can be installed of requirements-extra.txt."""
 STREAMS = EXTRA / "kafka_streams"
@@ -35,19 +36,20 @@ class Row:
 
     def command(self) -> list[str]:
         """The process of a run. Raises NotHere."""
+        self.version()
         if self.package == KAFKA_STREAMS:
             return [*_java(), "Stays", *self.words]
-        if self.words[0] != "loadtest.extra.ours":
-            self.version()
-            return [str(PYTHON), "-m", *self.words]
-        return [sys.executable, "-m", *self.words]
+        return [sys.executable if self._is_ours else str(PYTHON), "-m", *self.words]
 
     def version(self) -> str:
         """Of the package. Raises NotHere where it is not installed."""
         if self.package == KAFKA_STREAMS:
             return next(iter(_jars().glob("kafka-streams-*.jar"))).stem.rpartition("-")[2]
-        if self.words[0] == "loadtest.extra.ours":
-            return importlib.metadata.version(self.package)
+        if self._is_ours:
+            try:
+                return importlib.metadata.version(self.package)
+            except importlib.metadata.PackageNotFoundError:
+                raise NotHere(f"{self.package} is not installed") from None
         asked = f"import importlib.metadata as m; print(m.version('{self.package}'))"
         if not PYTHON.exists():
             raise NotHere("there is no .venv.extra")
@@ -55,6 +57,10 @@ class Row:
         if answer.returncode:
             raise NotHere(f"{self.package} is not installed in .venv.extra")
         return answer.stdout.strip()
+
+    @property
+    def _is_ours(self) -> bool:
+        return self.words[0] == OURS
 
 
 def _jars() -> Path:
@@ -76,11 +82,11 @@ EVERY = f"{EVERY_S:g} s"
 NOTHING = "all of it: no recovery"
 ROWS: Sequence[Row] = (
     Row(
-        "track", "faust-streaming", ("loadtest.extra.ours", "track"), "a frame, ≤ 2,048 records of a partition",
+        "track", "faust-streaming", (OURS, "track"), "a frame, ≤ 2,048 records of a partition",
         "state exact, fenced by epochs; outputs at least once, equal when repeated",
     ),
-    Row("bare_aiokafka", "aiokafka", ("loadtest.extra.ours", "aiokafka"), NOTHING, "none"),
-    Row("bare_confluent", "confluent-kafka", ("loadtest.extra.ours", "confluent"), NOTHING, "none"),
+    Row("bare_aiokafka", "aiokafka", (OURS, "aiokafka"), NOTHING, "none"),
+    Row("bare_confluent", "confluent-kafka", (OURS, "confluent"), NOTHING, "none"),
     Row(
         "streams_exactly_once", KAFKA_STREAMS, ("exactly_once_v2", "100"), "100 ms, a transaction",
         "exactly once inside Kafka, for readers of committed records",
