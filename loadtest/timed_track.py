@@ -14,7 +14,7 @@ from services.adapters.runtime import tune_runtime
 from services.track.app import Track
 
 
-async def timed(run: Run) -> None:
+async def timed(run: Run, stage: type[Track] = Track) -> None:
     """Let the stage run until everything is folded and every changelog batch acknowledged."""
     stop = asyncio.Event()
 
@@ -32,7 +32,7 @@ async def timed(run: Run) -> None:
             """Now."""
             run.begin()
 
-    track = Track(settings.read(os.environ), reached)
+    track = stage(settings.read(os.environ), reached)
     await track.run(stop, Start(""))
 
 

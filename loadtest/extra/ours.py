@@ -15,10 +15,10 @@ from loadtest.extra.job import Unit, decode_read, decode_unit, encode_unit
 from loadtest.load import Profile
 from loadtest.measured import Run
 from loadtest.opponents import BareFold, with_aiokafka, with_confluent
+from loadtest.timed_track import timed
 from services import settings
 from services.adapters import track_wire
-from services.adapters.faust_app import tune_runtime
-from services.adapters.pulse import Pulse
+from services.adapters.runtime import tune_runtime
 from services.topology import MARK_KEY, MARKER_KEY
 from services.track.app import Track
 from services.track.handler import Effects, Lane
@@ -74,28 +74,6 @@ class StaysFold(BareFold):
         self.lanes = [_lane(partition, {}) for partition in range(kafka.scan_partitions)]
 
 
-async def with_track(run: Run, environment: Mapping[str, str]) -> None:
-    """From taking work to the last frame's state being acknowledged."""
-    stop = asyncio.Event()
-
-    def reached(step: str) -> None:
-        if step == "folded":
-            run.folds += 1
-        elif step == "frame acked" and not stop.is_set() and run.is_at_end(track.acknowledged):
-            run.done()
-            stop.set()
-
-    class Start(Pulse):
-        """Taking work is where the time begins."""
-
-        def ready(self) -> None:
-            """Now."""
-            run.begin()
-
-    track = StaysTrack(settings.read(environment), reached)
-    await track.run(stop, Start(""))
-
-
 def main(words: Sequence[str] = sys.argv[1:], environment: Mapping[str, str] = os.environ) -> int:
     """Run one of them; 0 when the result is written."""
     logging.basicConfig(level=logging.WARNING)
@@ -108,7 +86,7 @@ def main(words: Sequence[str] = sys.argv[1:], environment: Mapping[str, str] = o
         return 0
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if client == "track":
-            runner.run(with_track(run, environment))
+            runner.run(timed(run, StaysTrack))
         else:
             runner.run(with_aiokafka(StaysFold(kafka, profile, run), kafka, run))
     return 0 if run.result.exists() else 1
