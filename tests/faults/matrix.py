@@ -82,14 +82,13 @@ ROWS: tuple[Row, ...] = (
         18,
         "the disk of the database is full",
         "store repeats ever less often; with space again all rows are exact",
-        untested=NOT_YET,
     ),
     Row(19, "a deadlock, or a lock held for long", "the whole transaction is repeated, no half batch"),
     Row(
         20,
         "the disk of a worker is full",
         "it goes on or ends; it never commits what it has not done",
-        untested=NOT_YET,
+        without="what a worker has to keep lies in the topics, not on its disk",
     ),
     Row(
         21,
