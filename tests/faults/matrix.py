@@ -27,7 +27,6 @@ ROWS: tuple[Row, ...] = (
         1,
         "kill -9 of ingest at random while a sender repeats what got no answer",
         "whatever was answered 202 is in the log, and counts once",
-        untested=NOT_YET,
     ),
     Row(2, "kill -9 of a stage at random under load", "what it publishes and stores is the fold of the log"),
     Row(3, "kill -9 at every named step of a frame, a flush, a round", "as row 2: nothing lost, nothing doubled"),
@@ -48,7 +47,7 @@ ROWS: tuple[Row, ...] = (
         "each stops within 10 s with what it did committed; rows are the fold of the log",
         without=NOT_YET,
     ),
-    Row(8, "the broker refuses what a stage produces", "the stage ends, nothing of it is committed", untested=NOT_YET),
+    Row(8, "the broker refuses what a stage produces", "the stage ends, nothing of it is committed"),
     Row(9, "a produce request is never answered", "the stage ends at its deadline, nothing of it is committed"),
     Row(
         10, "the broker is paused", "ingest answers 503, buffers stay bounded, all goes on by itself", untested=NOT_YET

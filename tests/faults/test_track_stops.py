@@ -2,13 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 
 from services import topology
 from services.topology import EPOCH_KEY
-from tests.faults.proxy import Fault, ProduceProxy
 from tests.faults.scans import PARTITIONS, Floor
 from tests.faults.topics import (
     append,
@@ -25,7 +23,6 @@ from tests.faults.track_process import TrackProcesses, ended
 from tests.parts import until
 
 BROKEN, AGAIN = 70, 1
-PRODUCE_LIMIT = {"REQUEST_TIMEOUT_S": "2"}
 
 
 async def run_once(floor: Floor, workers: TrackProcesses) -> None:
@@ -39,31 +36,33 @@ async def run_once(floor: Floor, workers: TrackProcesses) -> None:
 
 async def raise_in_the_agent(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
     await floor.produce(seed=4, units=20)
-    assert await ended(workers.start(RAISE_AT="folded:1", **environment), 20) == BROKEN
+    worker = workers.start(RAISE_AT="folded:1", **environment)
+
+    async def settled() -> bool:
+        return worker.poll() is not None or any((await committed(floor.broker)).values())
+
+    await until(settled, "the worker has ended or has committed", 20)
+    assert set((await committed(floor.broker)).values()) == {0}, "committed though it raised"
+    assert await ended(worker) == BROKEN
     assert "raised by the test at 'folded'" in workers.log
-    assert set((await committed(floor.broker)).values()) == {0}
 
 
 async def break_the_chain(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
+    """A state batch that was lost between two others: taken as it is, its scans would be passed over."""
     await run_once(floor, workers)
-    await append_mark(floor.broker, 0, 9_999, 9_998)
-    assert await ended(workers.start(**environment), 20) == BROKEN
-    assert "continues source offset 9998, but the state stands at" in workers.log
-
-
-async def lose_acknowledgements(
-    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str, **environment: str
-) -> None:
-    """The broker appends and never says so; the worker ends, having committed nothing of it."""
-    await floor.produce(seed=4, units=20)
-    worker = workers.start(VIA=via, **PRODUCE_LIMIT, **environment)
-    before = {partition: offset + 1 for partition, offset in floor.last.items()}
-    await until(lambda: same(committed(floor.broker), before), "all is committed")
-    proxy.fault = Fault.SWALLOW
+    stands = (await state_marks(floor.broker))[0]
     await floor.produce(seed=5, units=20)
-    assert await ended(worker, 20) == AGAIN
-    assert proxy.lost > 0
-    assert await committed(floor.broker) == before
+    await append_mark(floor.broker, 0, stands + 9, stands + 8)
+    worker = workers.start(**environment)
+
+    async def settled() -> bool:
+        return worker.poll() is not None or await all_committed(floor)
+
+    await until(settled, "the worker has ended or has gone on")
+    if worker.poll() is None:
+        await floor.check()
+    assert await ended(worker) == BROKEN
+    assert f"continues source offset {stands + 8}, but the state stands at {stands}" in workers.log
 
 
 async def claimed_by_somebody_else(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
@@ -114,28 +113,11 @@ async def written_over_late(floor: Floor, workers: TrackProcesses, **environment
     await floor.check()
 
 
-async def same(found: object, wanted: object) -> bool:
-    """Is what was asked for there?"""
-    return await found == wanted  # type: ignore[misc]
-
-
-@pytest.fixture
-async def proxy(fresh_broker: str) -> AsyncIterator[ProduceProxy]:
-    """A way to the broker that can lose answers."""
-    proxy = ProduceProxy(fresh_broker)
-    yield proxy
-    await proxy.stop()
-
-
-@pytest.fixture
-async def via(fresh_broker: str, proxy: ProduceProxy) -> str:
-    """What a worker is told to go that way."""
-    return f"{fresh_broker.partition(':')[2]}={(await proxy.start()).partition(':')[2]}"
-
-
 @pytest.mark.row(6)
 async def test_an_exception_in_the_agent(floor: Floor, workers: TrackProcesses) -> None:
     await raise_in_the_agent(floor, workers)
+    workers.start()
+    await floor.check()
 
 
 @pytest.mark.row(40)
@@ -202,33 +184,6 @@ async def test_no_broker(workers: TrackProcesses) -> None:
     assert "Traceback" not in workers.log
 
 
-@pytest.mark.row(9)
-async def test_acknowledgements_that_never_come(
-    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
-) -> None:
-    await lose_acknowledgements(floor, workers, proxy, via)
-    workers.start()
-    await floor.check()
-
-
-@pytest.mark.row(14)
-async def test_acknowledgements_cut_off_for_a_while(
-    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
-) -> None:
-    worker = workers.start(VIA=via)
-    await workers.takes_work(worker)
-    proxy.fault = Fault.CLOSE
-    await floor.produce(seed=4, units=60)
-
-    async def some_lost() -> bool:
-        return proxy.lost > 3
-
-    await until(some_lost, "answers are lost")
-    proxy.fault = Fault.NONE
-    await floor.check()
-    assert worker.poll() is None
-
-
 @pytest.mark.row(35)
 @pytest.mark.real_broker
 async def test_somebody_elses_claim_is_noticed_before_anything_is_committed(
@@ -263,7 +218,7 @@ async def test_red_when_nobody_watches_for_late_writers(floor: Floor, workers: T
 @pytest.mark.red("end at an exception")
 @pytest.mark.slow
 async def test_red_when_an_exception_leaves_the_agent(floor: Floor, workers: TrackProcesses) -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="committed though it raised"):
         await raise_in_the_agent(floor, workers, WITHOUT="end at an exception")
 
 
@@ -271,15 +226,5 @@ async def test_red_when_an_exception_leaves_the_agent(floor: Floor, workers: Tra
 @pytest.mark.red("chain")
 @pytest.mark.slow
 async def test_red_without_the_chain(floor: Floor, workers: TrackProcesses) -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="the visits differ from the fold"):
         await break_the_chain(floor, workers, WITHOUT="chain")
-
-
-@pytest.mark.row(9)
-@pytest.mark.red("acknowledgements")
-@pytest.mark.slow
-async def test_red_when_nobody_waits_for_acknowledgements(
-    floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str
-) -> None:
-    with pytest.raises(AssertionError):
-        await lose_acknowledgements(floor, workers, proxy, via, WITHOUT="acknowledgements")
