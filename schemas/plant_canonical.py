@@ -7,7 +7,7 @@ shape of the file.
 from typing import Any
 
 from schemas.plant_alerting_canonical import canonical_alerting, canonical_team, nested_alerting
-from schemas.plant_document import Area, Calendar, CountedWip, PlantDocument, Product, WorkCenter
+from schemas.plant_document import Area, Calendar, CountedWip, Identifiers, PlantDocument, Product, Source, WorkCenter
 from schemas.plant_part import names
 from schemas.plant_values import duration_text
 
@@ -30,7 +30,7 @@ def canonical(document: PlantDocument) -> Document:
             "unit_retention_us": tracking.unit_retention,
         },
         "site": {"id": site.id, "name": names(site.name, site.id), "time_zone": site.time_zone},
-        "sources": {key: source.model_dump() for key, source in document.sources.items()},
+        "sources": {key: _source(source) for key, source in document.sources.items()},
         "calendars": {key: _calendar(calendar) for key, calendar in document.calendars.items()},
         "areas": [{"id": area.id, "name": names(area.name, area.id)} for area in document.areas],
         "work_centers": [
@@ -62,6 +62,13 @@ def canonical(document: PlantDocument) -> Document:
         "teams": [canonical_team(team) for team in document.teams],
         "alerting": canonical_alerting(document.alerting),
     }
+
+
+def _source(source: Source) -> Document:
+    """Without what is by default: a model from before the key was there stays the same."""
+    return source.model_dump(mode="json", exclude={"identifiers"}) | (
+        {} if source.identifiers is Identifiers.TEXT else {"identifiers": source.identifiers.value}
+    )
 
 
 def _calendar(calendar: Calendar) -> Document:

@@ -113,13 +113,24 @@ class Site(Part):
     time_zone: TimeZone = Field(default="UTC", description="IANA zone of shifts, plant dates and reports; default UTC")
 
 
+class Identifiers(StrEnum):
+    """What a unit_id of a source is."""
+
+    TEXT = "text"
+    GS1 = "gs1"
+
+
 class Source(Part):
-    """How one sender of events writes time."""
+    """How one sender of events writes time and names units."""
 
     time_zone: TimeZone | None = Field(
         default=None, description="zone of local times without an offset; without it they are refused"
     )
     time_format: TimeFormat = Field(default="rfc3339", description="rfc3339, epoch_s, epoch_ms or a strptime pattern")
+    identifiers: Identifiers = Field(
+        default=Identifiers.TEXT,
+        description="gs1: its units are GS1 element strings, Digital Links or EPC URNs as scanned; default text",
+    )
 
 
 class Shift(Part):

@@ -92,6 +92,10 @@ class PlantModel:
             sources=document.get("sources", {}),
         )
 
+    def reads_gs1(self, source: str) -> bool:
+        """Are the units of this source's scans GS1 identifiers?"""
+        return (self.sources.get(source) or {}).get("identifiers") == "gs1"
+
     def position(self, product: str | None, operation: str) -> int | None:
         """The operation's place (from 0) on the product's routing, or None when it has none there."""
         routing = self.positions.get(product) if product is not None else None

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-_EDGES = "".join(map(chr, [*range(0x21), *range(0x7F, 0xA1), 0x3000, 0xFEFF]))
+EDGES = "".join(map(chr, [*range(0x21), *range(0x7F, 0xA1), 0x3000, 0xFEFF]))
 """C0 and C1 controls, blanks, no-break and ideographic space, byte order mark."""
 
 
@@ -16,7 +16,7 @@ def clean(text: str) -> str:
         text = unicodedata.normalize("NFC", text)
     if text.isprintable() and text[:1] != " " and text[-1:] != " ":
         return text
-    text = text.strip(_EDGES)
+    text = text.strip(EDGES)
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs"):
             raise ValueError(f"U+{ord(character):04X}")

@@ -41,6 +41,7 @@ class Wire(Protocol):
     """Bytes ↔ rules; services.adapters.ingest_wire in the product."""
 
     def read_scan(self, raw: bytes) -> EnteringEvent: ...
+    def gs1_named(self, raw: bytes) -> bytes: ...
     def read_machine(self, raw: bytes) -> MachineMessage: ...
     def read_transform(self, raw: bytes) -> Transform: ...
     def submitted_event(self, **fields: Any) -> EnteringEvent: ...
@@ -114,7 +115,7 @@ def take(wire: Wire, kind: Kind, items: Sequence[bytes], entrance: Entrance) -> 
 
 
 def _admit_scan(wire: Wire, raw: bytes, entrance: Entrance, headers: Any) -> Admitted:
-    event = wire.read_scan(raw)
+    event = wire.read_scan(wire.gs1_named(raw) if entrance.model.reads_gs1(entrance.source) else raw)
     record = _scan_record(wire, event, entrance, headers)
     return event.event_id, [record], ()
 
