@@ -6,6 +6,7 @@ The number of partitions decides where a unit is; another number is another syst
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,6 +16,8 @@ from services import topology
 from services.settings import KafkaSettings
 
 APPEAR_SECONDS = 30.0
+HEARD_SECONDS = 5.0
+"""So long another broker may not have heard of a topic yet that one has made."""
 POLL_SECONDS = 0.1
 SAFE_REPLICATION = 3
 
@@ -71,20 +74,32 @@ async def require_topics(kafka: KafkaSettings, names: Collection[str] = ()) -> N
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, client_id="floorstream-topics")
     await admin.start()
     try:
-        existing = await _partitions(admin, wanted)
+        missing = await _missing(admin, wanted)
+        deadline = monotonic() + HEARD_SECONDS
+        while missing and monotonic() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+            missing = await _missing(admin, wanted)
     finally:
         await admin.close()
-    _require_same(wanted, existing)
-    missing = [topic.name for topic in wanted if topic.name not in existing]
     if missing:
         raise TopicsError(f"topics are missing: {', '.join(missing)}. Make them with `floorstream topics create`")
 
 
+async def _missing(admin: Any, wanted: Collection[WantedTopic]) -> list[str]:
+    """The names of those a broker does not know. Raises TopicsError for one with other partitions."""
+    existing = await _partitions(admin, wanted)
+    _require_same(wanted, existing)
+    return [topic.name for topic in wanted if topic.name not in existing]
+
+
 async def _partitions(admin: Any, wanted: Iterable[WantedTopic]) -> dict[str, int]:
-    """How many partitions those have that exist. Only these are asked for: asking alone may make a topic."""
-    names = sorted({topic.name for topic in wanted} & set(await admin.list_topics()))
-    described = await admin.describe_topics(names) if names else []
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    """How many partitions those have that exist, as one broker knows it.
+
+    All there are is asked for: asking by name may make a topic, and a second question may go to another broker, which
+    knows less.
+    """
+    names = {topic.name for topic in wanted}
+    return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics() if each["topic"] in names}
 
 
 def _require_same(wanted: Iterable[WantedTopic], existing: Mapping[str, int]) -> None:

@@ -1,5 +1,6 @@
 """The topics on a real broker: made once, found the second time, and never used with another number of partitions."""
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from services import settings, topology
-from services.adapters.topics import TopicsError, create_topics
+from services.adapters import topics
+from services.adapters.topics import TopicsError, create_topics, require_topics
 from services.embedded.broker import Broker
 from services.settings import KafkaSettings
 
@@ -61,3 +63,15 @@ async def test_no_broker_is_one_clear_line(empty_broker: KafkaSettings) -> None:
     nowhere = dataclasses.replace(empty_broker, brokers="127.0.0.1:1")
     with pytest.raises(TopicsError, match=r"127\.0\.0\.1:1"):
         await create_topics(nowhere)
+
+
+async def test_topics_that_are_just_being_made_are_waited_for(empty_broker: KafkaSettings) -> None:
+    waiting = asyncio.create_task(require_topics(empty_broker))
+    await create_topics(empty_broker)
+    await waiting
+
+
+async def test_topics_that_nobody_makes_are_named(empty_broker: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "HEARD_SECONDS", 0.0)
+    with pytest.raises(TopicsError, match=r"floor\.scans.*floorstream topics create"):
+        await require_topics(empty_broker)
