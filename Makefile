@@ -3,9 +3,10 @@
 VENV := .venv
 LOCK := requirements/test.txt
 BENCH_VENV := .venv.bench
+EXTRA_VENV := .venv.extra
 ARGS :=
 
-.PHONY: help install demo test test-slow faults faults-red bench bench-quick lint lock clean
+.PHONY: help install demo test test-slow faults faults-red bench bench-quick bench-extra lint lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -38,6 +39,11 @@ bench-quick: ## the same with smaller loads, 8 min at most; ARGS='--only store' 
 	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt
 	@exec $(BENCH_VENV)/bin/python -m loadtest.run --size quick $(ARGS)
 
+bench-extra: ## track's engine beside Kafka Streams, Bytewax, Quix Streams and Pathway on one small job
+	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt
+	@sh loadtest/extra/install.sh $(EXTRA_VENV) $(BENCH_VENV)/bin/python
+	@exec $(BENCH_VENV)/bin/python -m loadtest.extra.run $(ARGS)
+
 lint: install ## ruff, mypy, import-linter
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
 
@@ -45,5 +51,5 @@ lock: install ## resolve the dependencies of pyproject.toml anew (needs the netw
 	@sh requirements/lock.sh $(VENV)
 
 clean: ## remove .venv and what tools left; data directories stay
-	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(EXTRA_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,8 +17,8 @@ REMEMBERED = 16
 """Event ids that a unit remembers, so that a scan that comes twice counts once."""
 EVERY_S = 1.0
 """Between two checkpoints of those who take some seldom; what happens in between is done again after a crash."""
-FETCH = {"max.partition.fetch.bytes": 4 << 20, "fetch.wait.max.ms": 50}
-SEND = {"linger.ms": 5, "batch.size": 1 << 20, "partitioner": "murmur2_random"}
+FETCH = {"max.partition.fetch.bytes": str(4 << 20), "fetch.wait.max.ms": "50"}
+SEND = {"linger.ms": "5", "batch.size": str(1 << 20), "partitioner": "murmur2_random"}
 """Settings of librdkafka, the same for all who use it: large fetches and batches, units where Java would put them."""
 COMPLETE, DEPART = "complete", "depart"
 

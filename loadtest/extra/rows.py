@@ -104,7 +104,7 @@ ROWS: Sequence[Row] = (
         "at least once; state goes back to the checkpoint",
     ),
     Row(
-        "pathway", "pathway", ("loadtest.extra.with_pathway",), f"{EVERY}, a snapshot",
-        "state exactly once; outputs at least once",
+        "pathway", "pathway", ("loadtest.extra.with_pathway",), f"{EVERY}, a snapshot of the input",
+        "state exactly once, by folding all input again; outputs at least once",
     ),
 )  # fmt: skip

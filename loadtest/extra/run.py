@@ -108,38 +108,44 @@ def _children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def rounds(rows: Sequence[Row], profile: Profile, number: int) -> list[Timed]:
-    """Round after round, the order turned each time; who cannot run is said once and left out."""
-    records, found, rows = scans(profile), [], list(rows)
+async def rounds(rows: Sequence[Row], profile: Profile, number: int) -> tuple[list[Timed], list[str]]:
+    """Round after round, the order turned each time; also the names of those none of whose figures counts.
+
+    Who cannot run is said once and left out.
+    """
+    records, found, left, wrong = scans(profile), list[Timed](), list(rows), list[str]()
     wanted = expected((record.key, record.value) for record in records)
     for turn in range(number):
-        for row in [*rows[turn % len(rows) :], *rows[: turn % len(rows)]]:
+        for row in [*left[turn % len(left) :], *left[: turn % len(left)]]:
             try:
                 run = await timed(row, profile, records, wanted)
             except NotHere as why:
                 say(f"without {row.name}: {why}")
-                rows.remove(row)
+            except WrongResult as why:
+                say(f"no figure of {row.name} counts: {why}")
+                wrong.append(row.name)
             else:
                 found.append(run)
                 say(f"round {turn + 1} of {number}, {row.name}: {run.events / run.cpu_s:,.0f} events/CPU s, checked")
-    return found
+                continue
+            left.remove(row)
+    return [run for run in found if run.name not in wrong], wrong
 
 
 def document(profile: Profile, rows: Sequence[Row], runs: Sequence[Timed]) -> dict[str, Any]:
-    """Medians and ranges of every row, and its ratio to ours."""
-    ours = statistics.median([run.events / run.cpu_s for run in runs if run.name == OURS] or [float("nan")])
-    lines = []
+    """Medians and ranges of every row, and its ratio to ours where that ran."""
+    ours, lines = [run.events / run.cpu_s for run in runs if run.name == OURS], []
     for row in rows:
         mine = [run.figures() for run in runs if run.name == row.name]
         if mine:
             columns = {name: [figures[name] for figures in mine] for name in mine[0]}
             told = {name: {"value": statistics.median(v), "range": [min(v), max(v)]} for name, v in columns.items()}
-            ratio = statistics.median(columns["events_per_cpu_s"]) / ours
+            ratio = statistics.median(columns["events_per_cpu_s"]) / statistics.median(ours) if ours else None
             about = {"durable": row.durable, "guarantee": row.guarantee, "package": row.package}
             lines.append({"name": row.name, **told, "ratio": ratio, **about, "version": row.version()})
     return {
         "date": format_instant(SystemClock().now_us()), "machine": machine(), "profile": asdict(profile),
-        "profile_hash": profile.hash, "rows": lines,
+        "profile_hash": profile.hash, "rows": lines, "runs": [asdict(run) for run in runs],
     }  # fmt: skip
 
 
@@ -152,11 +158,19 @@ def table(told: Mapping[str, Any]) -> str:
         least, most = each["range"]
         cells = (
             row["name"], f"{row['events_per_s']['value']:,.0f}", f"{each['value']:,.0f} ({least:,.0f} to {most:,.0f})",
-            f"{row['ratio']:.2f}", f"{warm['value']:,.0f}" if warm else "", row["durable"], row["guarantee"],
+            f"{row['ratio']:.2f}" if row["ratio"] else "", f"{warm['value']:,.0f}" if warm else "", row["durable"], row["guarantee"],
             f"{row['package']} {row['version']}",
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def earlier(profile: Profile) -> list[Timed]:
+    """The runs under the same load that results/extra.json tells of."""
+    if not RESULTS.exists():
+        return []
+    told = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return [Timed(**run) for run in told["runs"]] if told["profile_hash"] == profile.hash else []
 
 
 def say(text: str) -> None:
@@ -165,26 +179,25 @@ def say(text: str) -> None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Measure, print, write; 1 when a run's output was wrong."""
+    """Measure, print, write; 1 when somebody's output was wrong."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.extra.run", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(row.name for row in ROWS), help="names of rows, joined by commas")
+    parser.add_argument("--more", action="store_true", help="beside the runs of earlier calls under the same load")
     given = parser.parse_args(words)
     chosen = [row for row in ROWS if row.name in given.only.split(",")]
     profile = Profile.read("full", {"events": given.events})
     say(f"profile {profile.hash}: {profile.events:,} events, {profile.partitions} partitions, {given.rounds} rounds")
-    try:
-        runs = asyncio.run(rounds(chosen, profile, given.rounds))
-    except WrongResult as wrong:
-        print(f"no figure counts: {wrong}", file=sys.stderr)
-        return 1
-    told = document(profile, chosen, runs)
+    runs, wrong = asyncio.run(rounds(chosen, profile, given.rounds))
+    if given.more:
+        runs = [*(run for run in earlier(profile) if run.name not in wrong), *runs]
+    told = document(profile, ROWS, runs)
     print(table(told))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     say(f"written: {RESULTS}")
-    return 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

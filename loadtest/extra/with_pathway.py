@@ -1,4 +1,6 @@
-"""The common job in Pathway: a stateful reducer per unit, the operators' state persisted.
+"""The common job in Pathway: a stateful reducer per unit, the input persisted.
+
+Without a licence key only the input is persisted, not the state of operators: a restart reads all of it again.
 
 The rows of one unit in a minibatch come in any order, so they carry their offset; what changes in the reducer's table
 becomes a stream of updates, whose stays are sent in the order of their numbers.
@@ -44,7 +46,7 @@ def stays(brokers: str) -> None:
     ended = ended.select(pw.this.key, number=pw.this.stay[0], value=pw.this.stay[1])
     pw.io.kafka.write(
         ended, {"bootstrap.servers": brokers} | dict(SEND), VISITS.name, format="raw", key=ended.key, value=ended.value,
-        sort_by=[ended.key, ended.number],
+        headers=[ended.number], sort_by=[ended.key, ended.number],
     )  # fmt: skip
 
 
@@ -57,9 +59,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     pw.run(
         monitoring_level=pw.MonitoringLevel.NONE,
         persistence_config=pw.persistence.Config(
-            store,
-            snapshot_interval_ms=int(EVERY_S * 1000),
-            persistence_mode=pw.PersistenceMode.OPERATOR_PERSISTING,
+            store, snapshot_interval_ms=int(EVERY_S * 1000), persistence_mode=pw.PersistenceMode.PERSISTING
         ),
     )
     run.done()
