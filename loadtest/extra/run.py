@@ -8,67 +8,21 @@ everything being durable; the broker's is not in it.
 import argparse
 import asyncio
 import json
-import os
 import resource
-import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from loadtest.bench_floor import OPERATION_PARTITIONS, SESSION_S, WrongResult
+from loadtest.bench_floor import WrongResult, environment
 from loadtest.extra.floor import StaysFloor
 from loadtest.extra.job import Stays, expected
 from loadtest.extra.rows import ROOT, ROWS, NotHere, Row
+from loadtest.extra.told import RESULTS, Timed, earlier, measurements, table, write
 from loadtest.load import Profile, ScanRecord, by_partition, scans
-from loadtest.measured import ENDS, RESULT
-from loadtest.results import machine
-from services.adapters.clock import SystemClock
-from services.core.instant import format_instant
 
 RUN_S = 200
-OURS = "track"
-RESULTS = ROOT / "loadtest" / "results" / "extra.json"
-
-
-@dataclass(frozen=True)
-class Timed:
-    """A run that counts. `process_cpu_s`: of the whole process, its start too.
-
-    `half_…`: the second half of the log alone, where a run tells it: by then Java has compiled what is hot.
-    """
-
-    name: str
-    events: int
-    cpu_s: float
-    wall_s: float
-    process_cpu_s: float
-    half_events: int
-    half_cpu_s: float
-
-    def figures(self) -> dict[str, float]:
-        """What the table is made of."""
-        figures = {
-            "events_per_s": self.events / self.wall_s,
-            "events_per_cpu_s": self.events / self.cpu_s,
-            "events_per_process_cpu_s": self.events / self.process_cpu_s,
-        }
-        if self.half_cpu_s:
-            figures["warm_events_per_cpu_s"] = self.half_events / self.half_cpu_s
-        return figures
-
-
-def environment(floor: StaysFloor, profile: Profile, ends: Sequence[int], directory: Path) -> dict[str, str]:
-    """Settings of a run, the same for all; ours as on any Apache Kafka."""
-    return {
-        **os.environ, "PYTHONPATH": str(ROOT),
-        "FLOORSTREAM_KAFKA": floor.address, "FLOORSTREAM_PROFILE": "kafka", "FLOORSTREAM_DATA_DIR": str(directory),
-        "FLOORSTREAM_PARTITIONS": str(profile.partitions), "FLOORSTREAM_SESSION_TIMEOUT_S": str(SESSION_S),
-        "FLOORSTREAM_OPERATION_PARTITIONS": str(OPERATION_PARTITIONS),
-        ENDS: json.dumps(list(ends)), RESULT: str(directory / "result.json"),
-    }  # fmt: skip
 
 
 async def timed(row: Row, profile: Profile, records: Sequence[ScanRecord], wanted: Stays) -> Timed:
@@ -76,11 +30,13 @@ async def timed(row: Row, profile: Profile, records: Sequence[ScanRecord], wante
     command = row.command()
     ends = [len(part) - 1 for part in by_partition(profile, records)]
     with tempfile.TemporaryDirectory(prefix="floorstream-extra-") as name:
-        async with StaysFloor(profile, records, Path(name) / "kafka") as floor:
+        directory = Path(name)
+        async with StaysFloor(profile, records, directory / "kafka") as floor:
+            settings = environment(floor, profile, ends, directory)
             before = _children_cpu_s()
-            await _to_end(row.name, command, environment(floor, profile, ends, Path(name)))
+            await _to_end(row.name, command, settings | {"FLOORSTREAM_PROFILE": "kafka", "PYTHONPATH": str(ROOT)})
             process_cpu_s = _children_cpu_s() - before
-            used = json.loads((Path(name) / "result.json").read_text(encoding="utf-8"))
+            used = json.loads((directory / "result.json").read_text(encoding="utf-8"))
             await floor.check_stays(wanted)
     return Timed(
         row.name, len(records), used["cpu_s"], used["wall_s"], process_cpu_s,
@@ -108,15 +64,16 @@ def _children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def rounds(rows: Sequence[Row], profile: Profile, number: int) -> tuple[list[Timed], list[str]]:
+async def rounds(rows: Sequence[Row], profile: Profile, count: int) -> tuple[list[Timed], list[str]]:
     """Round after round, the order turned each time; also the names of those none of whose figures counts.
 
     Who cannot run is said once and left out.
     """
     records, found, left, wrong = scans(profile), list[Timed](), list(rows), list[str]()
     wanted = expected((record.key, record.value) for record in records)
-    for turn in range(number):
-        for row in [*left[turn % len(left) :], *left[: turn % len(left)]]:
+    for turn in range(count):
+        begin = turn % len(left) if left else 0
+        for row in [*left[begin:], *left[:begin]]:
             try:
                 run = await timed(row, profile, records, wanted)
             except NotHere as why:
@@ -126,51 +83,10 @@ async def rounds(rows: Sequence[Row], profile: Profile, number: int) -> tuple[li
                 wrong.append(row.name)
             else:
                 found.append(run)
-                say(f"round {turn + 1} of {number}, {row.name}: {run.events / run.cpu_s:,.0f} events/CPU s, checked")
+                say(f"round {turn + 1} of {count}, {row.name}: {run.rate:,.0f} events/CPU s, checked")
                 continue
             left.remove(row)
     return [run for run in found if run.name not in wrong], wrong
-
-
-def document(profile: Profile, rows: Sequence[Row], runs: Sequence[Timed]) -> dict[str, Any]:
-    """Medians and ranges of every row, and its ratio to ours where that ran."""
-    ours, lines = [run.events / run.cpu_s for run in runs if run.name == OURS], []
-    for row in rows:
-        mine = [run.figures() for run in runs if run.name == row.name]
-        if mine:
-            columns = {name: [figures[name] for figures in mine] for name in mine[0]}
-            told = {name: {"value": statistics.median(v), "range": [min(v), max(v)]} for name, v in columns.items()}
-            ratio = statistics.median(columns["events_per_cpu_s"]) / statistics.median(ours) if ours else None
-            about = {"durable": row.durable, "guarantee": row.guarantee, "package": row.package}
-            lines.append({"name": row.name, **told, "ratio": ratio, **about, "version": row.version()})
-    return {
-        "date": format_instant(SystemClock().now_us()), "machine": machine(), "profile": asdict(profile),
-        "profile_hash": profile.hash, "rows": lines, "runs": [asdict(run) for run in runs],
-    }  # fmt: skip
-
-
-def table(told: Mapping[str, Any]) -> str:
-    """For people: as Markdown, so that it can stand in a text."""
-    head = "| | events/s | per CPU second (range) | to ours | warm | a crash undoes at most | guarantee | version |"
-    lines = [head, "|---|---|---|---|---|---|---|---|"]
-    for row in told["rows"]:
-        each, warm = row["events_per_cpu_s"], row.get("warm_events_per_cpu_s")
-        least, most = each["range"]
-        cells = (
-            row["name"], f"{row['events_per_s']['value']:,.0f}", f"{each['value']:,.0f} ({least:,.0f} to {most:,.0f})",
-            f"{row['ratio']:.2f}" if row["ratio"] else "", f"{warm['value']:,.0f}" if warm else "", row["durable"], row["guarantee"],
-            f"{row['package']} {row['version']}",
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def earlier(profile: Profile) -> list[Timed]:
-    """The runs under the same load that results/extra.json tells of."""
-    if not RESULTS.exists():
-        return []
-    told = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return [Timed(**run) for run in told["runs"]] if told["profile_hash"] == profile.hash else []
 
 
 def say(text: str) -> None:
@@ -178,24 +94,31 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def chosen(text: str) -> list[Row]:
+    """Names of rows, with commas."""
+    names, known = text.split(","), {row.name: row for row in ROWS}
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise argparse.ArgumentTypeError(f"no row {', '.join(strange)}; there are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Measure, print, write; 1 when somebody's output was wrong."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.extra.run", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default=",".join(row.name for row in ROWS), help="names of rows, joined by commas")
+    parser.add_argument("--only", type=chosen, default=ROWS, help="names of rows, with commas")
     parser.add_argument("--more", action="store_true", help="beside the runs of earlier calls under the same load")
     given = parser.parse_args(words)
-    chosen = [row for row in ROWS if row.name in given.only.split(",")]
-    profile = Profile.read("full", {"events": given.events})
+    begun, profile = time.monotonic(), Profile.read("full", {"events": given.events})
     say(f"profile {profile.hash}: {profile.events:,} events, {profile.partitions} partitions, {given.rounds} rounds")
-    runs, wrong = asyncio.run(rounds(chosen, profile, given.rounds))
+    runs, wrong = asyncio.run(rounds(given.only, profile, given.rounds))
     if given.more:
         runs = [*(run for run in earlier(profile) if run.name not in wrong), *runs]
-    told = document(profile, ROWS, runs)
-    print(table(told))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    found = measurements(runs)
+    print(table(ROWS, found))
+    write(profile, ROWS, runs, found, time.monotonic() - begun)
     say(f"written: {RESULTS}")
     return 1 if wrong else 0
 
