@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import uvloop
 
@@ -55,15 +55,16 @@ class StaysLane(Lane):
         return effects, len(records)
 
 
-def _lane(partition: int, table: MutableMapping[bytes, bytes]) -> StaysLane:
-    return StaysLane(partition, lambda unit: partition, 1, {}, table, track_wire)
+def new_lane(partition: int) -> StaysLane:
+    """A lane of this partition, nothing in it."""
+    return StaysLane(partition, lambda unit: partition, 1, {}, {}, track_wire)
 
 
 class StaysTrack(Track):
     """The stage with that lane: frames, epochs, recovery, order of effects and commits are the product's."""
 
     def _new_lane(self, partition: int) -> Lane:
-        return _lane(partition, {})
+        return new_lane(partition)
 
 
 class StaysFold(BareFold):
@@ -71,7 +72,7 @@ class StaysFold(BareFold):
 
     def __init__(self, kafka: settings.KafkaSettings, profile: Profile, run: Run) -> None:
         super().__init__(kafka, profile, run)
-        self.lanes = [_lane(partition, {}) for partition in range(kafka.scan_partitions)]
+        self.lanes = [new_lane(partition) for partition in range(kafka.scan_partitions)]
 
 
 def main(words: Sequence[str] = sys.argv[1:], environment: Mapping[str, str] = os.environ) -> int:
