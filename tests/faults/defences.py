@@ -125,6 +125,16 @@ def _watch() -> None:
     claims.Watch.take = lambda self, record: None  # type: ignore[method-assign]
 
 
+def _refusals() -> None:
+    """What is refused is passed over without a word."""
+    Lane._refuse = lambda self, *rest: None  # type: ignore[method-assign]
+
+
+def _forwards() -> None:
+    """A unit is folded wherever its records are."""
+    Lane._forward = lambda self, *rest: False  # type: ignore[method-assign]
+
+
 DEFENCES: dict[str, Callable[[], None]] = {
     "outputs before state": _state_before_outputs,
     "offset in the state": _state_without_offset,
@@ -137,6 +147,8 @@ DEFENCES: dict[str, Callable[[], None]] = {
     "every fetch": _every_fetch,
     "hole check": _hole_check,
     "watch": _watch,
+    "refusals": _refusals,
+    "forwards": _forwards,
 }
 
 

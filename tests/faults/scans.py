@@ -13,6 +13,7 @@ from schemas.plant import load_plant
 from services import topology
 from services.adapters.wire import decode_event, visit_row
 from services.core.equipment import PlantModel
+from services.core.errors import BadScan
 from services.core.identity import partition_of
 from services.core.instant import format_instant
 from services.core.log import LogFold
@@ -87,8 +88,11 @@ class Floor:
                     headers=[(topology.MARKER_HEADER, b"1")],
                 )
 
-    async def produce(self, seed: int, units: int, pause_every: int = 0) -> None:
-        """Send a load; every so many events wait for the acknowledgements, which spreads it over time."""
+    async def produce(self, seed: int, units: int, pause_every: int = 0, astray: int = 0) -> None:
+        """Send a load; every so many events wait for the acknowledgements, which spreads it over time.
+
+        `astray`: so many partitions beside their own.
+        """
         self.seeds.add(seed)
         async with producing(self.broker) as producer:
             acks = []
@@ -99,7 +103,7 @@ class Floor:
                         topology.SCANS.name,
                         json.dumps(event).encode(),
                         key=unit.encode(),
-                        partition=partition_of(unit, PARTITIONS),
+                        partition=(partition_of(unit, PARTITIONS) + astray) % PARTITIONS,
                     )
                 )
                 if pause_every and number % pause_every == 0:
@@ -132,9 +136,12 @@ class Floor:
             if record.key == topology.MARKER_KEY:
                 fold.marker(1)
                 continue
-            fate = fold.take(decode_event(record.value), "kafka", record.timestamp * 1000)
-            if fate.refusal is not None:
-                self.refused[record.partition, record.offset] = str(fate.refusal.reason)
+            try:
+                refusal = fold.take(decode_event(record.value), "kafka", record.timestamp * 1000).refusal
+            except BadScan as unreadable:
+                refusal = unreadable
+            if refusal is not None:
+                self.refused[record.partition, record.offset] = str(refusal.reason)
         return folds
 
     async def rejected(self) -> dict[tuple[int, int], str]:

@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
-import httpx
 import pytest
 
 from services.embedded.process import free_port
+from tests.faults.scraped import metrics
 from tests.faults.tcp_proxy import TcpProxy, at_port
 from tests.integration.store_floor import Floor
 from tests.integration.store_process import StoreProcess
@@ -110,12 +110,12 @@ async def slow(
     waiting: list[float] = []
 
     async def some_written() -> bool:
-        waiting.append(await metric(port, "floorstream_store_waiting_rows"))
+        waiting.append(await waiting_rows(port))
         return await first_rows(database) and waiting[-1] > 0
 
     await until(some_written, "the first rows are written, slowly")
     for _ in range(20):
-        waiting.append(await metric(port, "floorstream_store_waiting_rows"))
+        waiting.append(await waiting_rows(port))
         await asyncio.sleep(0.1)
     # It stops reading at four batches; one read, of a batch of every topic, may still come on top.
     assert max(waiting) <= 4 * rows + 2 * rows, waiting
@@ -124,14 +124,9 @@ async def slow(
     assert "database not usable" not in stores.log
 
 
-async def metric(port: int, name: str) -> float:
-    """A number without labels; 0 while nobody answers."""
-    try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
-    except httpx.HTTPError:
-        return 0.0
-    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
+async def waiting_rows(port: int) -> float:
+    """Rows read and not written yet; 0 while nobody answers."""
+    return (await metrics(port, "floorstream_store_waiting_rows")).get("", 0.0)
 
 
 @pytest.mark.row(17)

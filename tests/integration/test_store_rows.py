@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from services import topology
+from services.adapters import sink_wire
 from services.adapters import timescale_read as read
 from services.adapters.kafka_consumer import lost_log
 from services.adapters.sink_wire import LONGEST_INSTANT_US, reject_row, scan_row, visits_record
@@ -85,6 +86,7 @@ WILD: list[Record] = [
 ]
 
 
+@pytest.mark.row(23)
 async def test_records_of_any_content_come_back_as_they_came(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:
     for offset, record in enumerate(WILD):
         record.offset = offset
@@ -92,6 +94,14 @@ async def test_records_of_any_content_come_back_as_they_came(pool: asyncpg.Pool,
     came_back = await raw(conn)
     assert [(r.key, r.value, r.headers) for r in came_back] == [(r.key, r.value, r.headers) for r in WILD]
     assert [r.offset for r in came_back if r.marker] == [7]
+
+
+@pytest.mark.row(23)
+@pytest.mark.red("NUL kept out of the database")
+async def test_red_where_nul_reaches_the_database(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink_wire, "_id", lambda text: text)
+    with pytest.raises(asyncpg.CharacterNotInRepertoireError):
+        await write(pool, raw_scans=[scan_row(WILD[0], 1)])
 
 
 @pytest.mark.parametrize(
