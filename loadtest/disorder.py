@@ -19,7 +19,7 @@ from typing import NamedTuple
 from loadtest.reads import Read, event
 from loadtest.shifts import SECOND, Span
 
-TWIN_AFTER = 300_000
+TWIN_AFTER = 500_000
 """So much later a scanner reads again what passed it once, in µs."""
 TWINS = ("-IN", "-RUN", "-END", "-OUT")
 """Reads that may come as twins: a second scrap would be another scrap."""

@@ -69,7 +69,7 @@ def document(
 ) -> dict[str, Any]:
     """All of it, as it stands in latest.json."""
     return {
-        "commit": _commit(), "date": format_instant(SystemClock().now_us()), "machine": machine(),
+        "commit": commit(), "date": format_instant(SystemClock().now_us()), "machine": machine(),
         "profile": dict(profile), "plan": dict(plan), "profile_hash": profile_hash, "seconds": round(seconds),
         "measurements": [
             {"name": m.name, "value": m.value, "unit": m.unit, "range": [m.least, m.most]}
@@ -102,7 +102,7 @@ def machine() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit measured, with `+` where files differ from it."""
     git = ["git", "-C", str(LATEST.parent)]
     try:
