@@ -6,7 +6,7 @@ BENCH_VENV := .venv.bench
 EXTRA_VENV := .venv.extra
 ARGS :=
 
-.PHONY: help install demo test test-slow faults faults-red bench bench-quick bench-extra lint lock clean
+.PHONY: help install demo test test-slow faults faults-red bench bench-quick bench-extra soak lint lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -43,6 +43,9 @@ bench-extra: ## track's engine beside Kafka Streams, Bytewax, Quix Streams and P
 	@sh requirements/install.sh $(BENCH_VENV) requirements/bench.txt
 	@sh loadtest/extra/install.sh $(EXTRA_VENV) $(BENCH_VENV)/bin/python
 	@exec $(BENCH_VENV)/bin/python -m loadtest.extra.run $(ARGS)
+
+soak: install ## 2 million simulated events on Apache Kafka, 100 kills; what is stored must be what happened
+	@exec $(VENV)/bin/python -m loadtest.soak $(ARGS)
 
 lint: install ## ruff, mypy, import-linter
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
