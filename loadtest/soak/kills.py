@@ -68,8 +68,7 @@ class Kills:
         self._note(f"track workers: {len(self.stack.workers)}")
 
     async def _fewer_workers(self) -> None:
-        if self._sleeper is not None:
-            await self._sleeper
+        await self.wake()
         for name in self.stack.workers[1:]:
             await self.stack.take_away(name)
         self._note(f"track workers: {len(self.stack.workers)}")
@@ -79,6 +78,11 @@ class Kills:
         self._asleep = self.stack.workers[-1]
         await self._signal(self._asleep, signal.SIGSTOP)
         self._sleeper = asyncio.create_task(self._wakes_up(self._asleep))
+
+    async def wake(self) -> None:
+        """Nobody is left asleep."""
+        if self._sleeper is not None:
+            await self._sleeper
 
     async def _wakes_up(self, name: str) -> None:
         pid = self.stack.pid(name)

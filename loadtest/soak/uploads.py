@@ -54,14 +54,16 @@ class Uploads:
 
     @property
     def progress(self) -> float:
-        """From 0 to 1."""
+        """From 0 to 1, and no further."""
         return min(1.0, self.sent / self.events)
 
-    async def run(self) -> None:
-        """Until so many events are sent, and all that was on its way then."""
+    async def run(self, seconds: float) -> None:
+        """Until so many events are sent or the time is over, and all that was on its way then."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
         async with asyncio.TaskGroup() as sources:
             now, taken = self.plant.origin, 0
-            while taken + self.disorder.waiting < self.events:
+            while taken + self.disorder.waiting < self.events and loop.time() < deadline:
                 await self.gate()
                 now += STEP
                 self.disorder.put(self.plant.reads(now))
