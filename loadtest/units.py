@@ -186,7 +186,16 @@ class Unit:
 
     def _merges_if_together(self, family: Family) -> None:
         if family.is_together:
-            self._plant.begin(_merges(self._plant, family.waiting))
+            self._plant.begin(family.waiting[0]._merges(family.waiting))
+
+    def _merges(self, parts: list[Unit]) -> Life:
+        """Parts that have met, this one the first, become one lot."""
+        station = self._plant.station(self._visit.operation)
+        yield self._plant.work(station, 5.0, 0.4)
+        whole = self._child(sum(part.pieces or 0 for part in parts))
+        self._transforms(station, parts, [whole])
+        number = list(self._line.routing).index(station.operation)
+        self._plant.begin(whole._is_merged(station, number))
 
     def _goes_on(self, station: Station, number: int) -> Life:
         """The way of a lot that a split has made: it departs, and so on."""
@@ -249,14 +258,3 @@ class Unit:
         product = self._line.product if self._reads == 1 else None
         plant = self._plant
         plant.say(Read(plant.now, self.unit_id, self._reads, read_point, product, source, quantity, scrap))
-
-
-def _merges(plant: Plant, parts: list[Unit]) -> Life:
-    """Parts that have met become one lot."""
-    first = parts[0]
-    station = plant.station(first._visit.operation)
-    yield plant.work(station, 5.0, 0.4)
-    whole = first._child(sum(part.pieces or 0 for part in parts))
-    first._transforms(station, parts, [whole])
-    number = list(first._line.routing).index(station.operation)
-    plant.begin(whole._is_merged(station, number))
