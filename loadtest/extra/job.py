@@ -7,6 +7,7 @@ only if its records are those of `expected`, byte for byte.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,6 +22,27 @@ FETCH = {"max.partition.fetch.bytes": str(4 << 20), "fetch.wait.max.ms": "50"}
 SEND = {"linger.ms": "5", "batch.size": str(1 << 20), "partitioner": "murmur2_random"}
 """Settings of librdkafka, the same for all who use it: large fetches and batches, units where Java would put them."""
 COMPLETE, DEPART = "complete", "depart"
+
+
+Headers = Sequence[tuple[str, bytes | None]]
+Came = tuple[int, int, int, Headers]
+"""Partition, offset, timestamp in ms, headers of a record."""
+
+
+class Job(Protocol):
+    """What a framework keeps per unit and does with each record of floor.scans but markers."""
+
+    def new(self) -> Any:
+        """A unit nobody has met."""
+
+    def load(self, kept: bytes, /) -> Any:
+        """A unit as it was kept."""
+
+    def dump(self, unit: Any, /) -> bytes:
+        """A unit to be kept."""
+
+    def take(self, unit: Any, value: bytes, came: Came) -> bytes | None:
+        """Take a record; what is to be sent for it, if anything."""
 
 
 class Read(msgspec.Struct, gc=False):
@@ -93,6 +115,18 @@ decode_read = msgspec.json.Decoder(Read).decode
 encode = msgspec.json.Encoder().encode
 decode_unit = msgspec.msgpack.Decoder(Unit).decode
 encode_unit = msgspec.msgpack.Encoder().encode
+
+
+class StaysJob:
+    """The common job as a keyed operator that is given records one by one."""
+
+    new, load, dump = Unit, decode_unit, encode_unit
+
+    @staticmethod
+    def take(unit: Unit, value: bytes, came: Came) -> bytes | None:
+        """Take a record; what is to be sent for it."""
+        return unit.take(decode_read(value))
+
 
 Stays = dict[bytes, list[bytes]]
 """Per unit the records of its stays, in order."""

@@ -1,4 +1,4 @@
-"""Who runs the common job, and what each promises at the setting it runs with."""
+"""Who runs which job, and what each promises at the setting it runs with."""
 
 import importlib.metadata
 import os
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.extra.job import EVERY_S
+from loadtest.extra.jobs import RULES, STAYS
 
 EXTRA = Path(__file__).parent
 ROOT = EXTRA.parents[1]
-OURS = "loadtest.extra.ours"
+OURS = ("loadtest.extra.ours", "loadtest.timed_track")
 PYTHON = ROOT / ".venv.extra" / "bin" / "python"
 """Where `make bench-extra` puts what can be installed of requirements-extra.txt."""
 STREAMS = EXTRA / "kafka_streams"
@@ -33,6 +34,7 @@ class Row:
     words: tuple[str, ...]
     durable: str
     guarantee: str
+    job: str = STAYS
 
     def command(self) -> list[str]:
         """The process of a run. Raises NotHere."""
@@ -60,7 +62,7 @@ class Row:
 
     @property
     def _is_ours(self) -> bool:
-        return self.words[0] == OURS
+        return self.words[0] in OURS
 
 
 def _jars() -> Path:
@@ -78,33 +80,33 @@ def _java() -> list[str]:
     ]  # fmt: skip
 
 
+TRACK = {STAYS: "track", RULES: "track_rules"}
+"""The row of each job that the others are compared with."""
 EVERY = f"{EVERY_S:g} s"
+MS = str(int(EVERY_S * 1000))
 NOTHING = "all of it: no recovery"
+FRAME = "a frame, ≤ 2,048 records of a partition"
+FRAMES_PROMISE = "state exact, fenced by epochs; outputs at least once, equal when repeated"
+STREAMS_PROMISE = "at least once; state may have taken the last events already"
+EPOCH, EPOCHS_PROMISE = f"{EVERY}, an epoch", "state exactly once; outputs at least once"
+CHECKPOINT, CHECKPOINTS_PROMISE = f"{EVERY}, a checkpoint", "at least once; state goes back to the checkpoint"
 ROWS: Sequence[Row] = (
+    Row(TRACK[STAYS], "faust-streaming", (OURS[0], "track"), FRAME, FRAMES_PROMISE),
+    Row("bare_aiokafka", "aiokafka", (OURS[0], "aiokafka"), NOTHING, "none"),
+    Row("bare_confluent", "confluent-kafka", (OURS[0], "confluent"), NOTHING, "none"),
     Row(
-        "track", "faust-streaming", (OURS, "track"), "a frame, ≤ 2,048 records of a partition",
-        "state exact, fenced by epochs; outputs at least once, equal when repeated",
-    ),
-    Row("bare_aiokafka", "aiokafka", (OURS, "aiokafka"), NOTHING, "none"),
-    Row("bare_confluent", "confluent-kafka", (OURS, "confluent"), NOTHING, "none"),
-    Row(
-        "streams_exactly_once", KAFKA_STREAMS, ("exactly_once_v2", "100"), "100 ms, a transaction",
+        "streams_exactly_once", KAFKA_STREAMS, ("exactly_once_v2", "100", "rocksdb"), "100 ms, a transaction",
         "exactly once inside Kafka, for readers of committed records",
     ),
-    Row(
-        "streams_at_least_once", KAFKA_STREAMS, ("at_least_once", str(int(EVERY_S * 1000))), EVERY,
-        "at least once; state may hold events twice",
-    ),
-    Row(
-        "bytewax", "bytewax", ("loadtest.extra.with_bytewax",), f"{EVERY}, an epoch",
-        "state exactly once; outputs at least once",
-    ),
-    Row(
-        "quix", "quixstreams", ("loadtest.extra.with_quix",), f"{EVERY}, a checkpoint",
-        "at least once; state goes back to the checkpoint",
-    ),
+    Row("streams_at_least_once", KAFKA_STREAMS, ("at_least_once", MS, "rocksdb"), EVERY, STREAMS_PROMISE),
+    Row("streams_in_memory", KAFKA_STREAMS, ("at_least_once", MS, "memory"), EVERY, STREAMS_PROMISE),
+    Row("bytewax", "bytewax", ("loadtest.extra.with_bytewax", STAYS), EPOCH, EPOCHS_PROMISE),
+    Row("quix", "quixstreams", ("loadtest.extra.with_quix", STAYS), CHECKPOINT, CHECKPOINTS_PROMISE),
     Row(
         "pathway", "pathway", ("loadtest.extra.with_pathway",), f"{EVERY}, a snapshot of the input",
         "state exactly once, by folding all input again; outputs at least once",
     ),
+    Row(TRACK[RULES], "faust-streaming", (OURS[1],), FRAME, FRAMES_PROMISE, RULES),
+    Row("bytewax_rules", "bytewax", ("loadtest.extra.with_bytewax", RULES), EPOCH, EPOCHS_PROMISE, RULES),
+    Row("quix_rules", "quixstreams", ("loadtest.extra.with_quix", RULES), CHECKPOINT, CHECKPOINTS_PROMISE, RULES),
 )  # fmt: skip

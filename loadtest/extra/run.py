@@ -1,7 +1,8 @@
-"""Other stream processors beside ours on the common job (job.py): `make bench-extra`.
+"""Other stream processors beside ours: `make bench-extra`.
 
-Every run is a process of its own on an Apache Kafka of its own that holds the log already; only a run whose stays are
-the plain computation's, record for record, counts. CPU is that of the worker, all threads, from the first record to
+All do the common job (job.py); where it is easily had, the product's rules as well (rules.py). Every run is a process
+of its own on an Apache Kafka of its own that holds the log already; only a run whose records are the plain
+computation's counts. CPU is that of the worker, all threads, from the first record to
 everything being durable; the broker's is not in it.
 """
 
@@ -14,32 +15,47 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, Self
 
-from loadtest.bench_floor import WrongResult, environment
-from loadtest.extra.floor import StaysFloor
+from loadtest.bench_floor import Expected, Visits, WrongResult, environment
+from loadtest.extra.floor import ExtraFloor
 from loadtest.extra.job import Stays, expected
+from loadtest.extra.jobs import RULES
 from loadtest.extra.rows import ROOT, ROWS, NotHere, Row
-from loadtest.extra.told import RESULTS, Timed, earlier, measurements, table, write
+from loadtest.extra.told import RESULTS, Timed, earlier, measurements, tables, write
 from loadtest.load import Profile, ScanRecord, by_partition, scans
 
 RUN_S = 200
 
 
-async def timed(row: Row, profile: Profile, records: Sequence[ScanRecord], wanted: Stays) -> Timed:
+class Wanted(NamedTuple):
+    """What the jobs must come to; no visits where nobody runs the rules."""
+
+    stays: Stays
+    visits: Visits
+
+    @classmethod
+    def of(cls, profile: Profile, records: Sequence[ScanRecord], rows: Sequence[Row]) -> Self:
+        """Computed plainly, without a broker."""
+        stays = expected((record.key, record.value) for record in records)
+        return cls(stays, Expected(profile, records).visits if any(row.job == RULES for row in rows) else {})
+
+
+async def timed(row: Row, profile: Profile, records: Sequence[ScanRecord], wanted: Wanted) -> Timed:
     """One run on a broker of its own. Raises NotHere; WrongResult where it fails or sends something else."""
     command = row.command()
     ends = [len(part) - 1 for part in by_partition(profile, records)]
     with tempfile.TemporaryDirectory(prefix="floorstream-extra-") as name:
         directory = Path(name)
-        async with StaysFloor(profile, records, directory / "kafka") as floor:
+        async with ExtraFloor(profile, records, directory / "kafka") as floor:
             settings = environment(floor, profile, ends, directory)
             before = _children_cpu_s()
             await _to_end(row.name, command, settings | {"FLOORSTREAM_PROFILE": "kafka", "PYTHONPATH": str(ROOT)})
             process_cpu_s = _children_cpu_s() - before
             used = json.loads((directory / "result.json").read_text(encoding="utf-8"))
-            await floor.check_stays(wanted)
+            await (floor.check_visits(wanted.visits) if row.job == RULES else floor.check_stays(wanted.stays))
     return Timed(
-        row.name, len(records), used["cpu_s"], used["wall_s"], process_cpu_s,
+        row.name, row.job, len(records), used["cpu_s"], used["wall_s"], process_cpu_s,
         used.get("half_events", 0), used.get("half_cpu_s", 0.0),
     )  # fmt: skip
 
@@ -70,7 +86,7 @@ async def rounds(rows: Sequence[Row], profile: Profile, count: int) -> tuple[lis
     Who cannot run is said once and left out.
     """
     records, found, left, wrong = scans(profile), list[Timed](), list(rows), list[str]()
-    wanted = expected((record.key, record.value) for record in records)
+    wanted = Wanted.of(profile, records, rows)
     for turn in range(count):
         begin = turn % len(left) if left else 0
         for row in [*left[begin:], *left[:begin]]:
@@ -117,7 +133,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if given.more:
         runs = [*(run for run in earlier(profile) if run.name not in wrong), *runs]
     found = measurements(runs)
-    print(table(ROWS, found))
+    print(tables(ROWS, found))
     write(profile, ROWS, runs, found, time.monotonic() - begun)
     say(f"written: {RESULTS}")
     return 1 if wrong else 0

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 
-from loadtest.extra.rows import ROOT, Row
+from loadtest.extra.jobs import RULES, STAYS
+from loadtest.extra.rows import ROOT, TRACK, Row
 from loadtest.load import Profile
 from loadtest.results import Found, Measurement, document, measurement, number
 
 RESULTS = ROOT / "loadtest" / "results" / "extra.json"
-OURS = "track"
 HEAD = (
     "", "events/s", "per CPU second (range)", "to ours", "second half", "start included", "a crash undoes at most",
     "guarantee", "version",
@@ -24,6 +25,7 @@ class Timed:
     """
 
     name: str
+    job: str
     events: int
     cpu_s: float
     wall_s: float
@@ -38,11 +40,11 @@ class Timed:
 
 
 def measurements(runs: Sequence[Timed]) -> list[Found]:
-    """Medians and ranges of every name, and the ratio of its median to ours, where that ran."""
+    """Medians and ranges of every name, and the ratio to the median of our engine on the same job, where that ran."""
     found: list[Found] = []
-    ours = measurement("", "", [run.rate for run in runs if run.name == OURS] or [0.0]).value
     for name in dict.fromkeys(run.name for run in runs):
         mine = [run for run in runs if run.name == name]
+        track = [run.rate for run in runs if run.name == TRACK[mine[0].job]]
         halves = [run.half_events / run.half_cpu_s for run in mine if run.half_cpu_s]
         found += [
             measurement(f"{name}.events_per_s", "events/s", [run.events / run.wall_s for run in mine]),
@@ -53,9 +55,14 @@ def measurements(runs: Sequence[Timed]) -> list[Found]:
         ]
         if halves:
             found.append(measurement(f"{name}.events_per_s_core_second_half", "events/CPU s", halves))
-        if ours:
-            found.append(measurement(f"{name}.ratio_to_track", "", [run.rate / ours for run in mine]))
+        if track:
+            found.append(measurement(f"{name}.ratio_to_track", "", [run.rate / median(track) for run in mine]))
     return found
+
+
+def tables(rows: Sequence[Row], found: Sequence[Found]) -> str:
+    """A table a job."""
+    return "\n\n".join(f"{job}\n\n{table([row for row in rows if row.job == job], found)}" for job in (STAYS, RULES))
 
 
 def table(rows: Sequence[Row], found: Sequence[Found]) -> str:

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
-from loadtest.bench_floor import WrongResult
+from loadtest.bench_floor import Expected, WrongResult
 from loadtest.extra import run as extra
 from loadtest.extra.job import REMEMBERED, Stays, Unit, decode_read, differing, expected
+from loadtest.extra.jobs import RULES, STAYS, job
 from loadtest.extra.ours import new_lane
 from loadtest.extra.rows import ROWS, NotHere, Row
 from loadtest.extra.told import Timed, measurements, table
 from loadtest.load import Profile, ScanRecord, by_partition, scans
+from services.adapters.wire import UnitChanged, VisitRow
 from services.core.instant import format_instant
-from services.topology import MARK_KEY
+from services.topology import MARK_KEY, MARKER_KEY
 
 START = 1_795_413_600_000_000
 
@@ -97,7 +100,7 @@ async def test_no_figure_of_a_row_counts_once_its_output_was_wrong(
 ) -> None:
     came: list[str] = []
 
-    async def timed(row: Row, profile: Profile, records: Sequence[ScanRecord], wanted: Stays) -> Timed:
+    async def timed(row: Row, profile: Profile, records: Sequence[ScanRecord], wanted: extra.Wanted) -> Timed:
         came.append(row.name)
         if row.name == "quix" and came.count("quix") == 2:
             raise WrongResult("other stays")
@@ -112,7 +115,7 @@ async def test_no_figure_of_a_row_counts_once_its_output_was_wrong(
 
 
 def figures(name: str, cpu_s: float) -> Timed:
-    return Timed(name, 100_000, cpu_s, 2.0, 2 * cpu_s, 0, 0.0)
+    return Timed(name, STAYS, 100_000, cpu_s, 2.0, 2 * cpu_s, 0, 0.0)
 
 
 def test_the_ratio_is_to_the_median_of_ours() -> None:
@@ -125,3 +128,24 @@ def test_the_table_has_a_line_for_whoever_ran() -> None:
     row = next(row for row in ROWS if row.name == "bare_aiokafka")
     lines = table([row, *ROWS], measurements([figures("track", 1.0)])).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| track"]
+
+
+def test_the_rules_as_a_keyed_operator_come_to_the_visits_of_the_fold(
+    load: tuple[Profile, Sequence[ScanRecord]],
+) -> None:
+    profile, records = load
+    work, kept = job(RULES), dict[bytes, bytes]()
+    found: dict[tuple[str, int], VisitRow] = {}
+    for record in records:
+        if record.key == MARKER_KEY:
+            continue
+        unit = work.load(kept[record.key]) if record.key in kept else work.new()
+        came = record.partition, record.offset, record.timestamp, record.headers
+        sent = work.take(unit, record.value, came)
+        kept[record.key] = work.dump(unit)
+        if sent is not None:
+            told = msgspec.json.decode(sent, type=UnitChanged)
+            found.update({(told.unit_id, row.visit_seq): row for row in told.visits})
+            for seq in told.deleted:
+                found.pop((told.unit_id, seq), None)
+    assert found == Expected(profile, records).visits

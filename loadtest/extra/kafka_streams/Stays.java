@@ -33,9 +33,9 @@ import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * The common job of ../job.py on Kafka Streams: Processor API, one thread, units in RocksDB with cache and changelog.
+ * The common job of ../job.py on Kafka Streams: Processor API, one thread, units in a store with cache and changelog.
  *
- * <p>{@code Stays GUARANTEE COMMIT_MS}; broker, last offsets and result file are in the environment, as for the others.
+ * <p>{@code Stays GUARANTEE COMMIT_MS rocksdb|memory}; broker, last offsets and result file are in the environment, as for the others.
  */
 public final class Stays {
     static final int REMEMBERED = 16;
@@ -269,13 +269,14 @@ public final class Stays {
         }
     }
 
-    static Topology topology(Run run) {
+    static Topology topology(Run run, String store) {
         var bytes = Serdes.ByteArray();
+        var units = store.equals("memory") ? Stores.inMemoryKeyValueStore("units") : Stores.persistentKeyValueStore("units");
         return new Topology()
             .addSource("scans", bytes.deserializer(), bytes.deserializer(), "floor.scans")
             .addProcessor("stays", () -> new Fold(run), "scans")
             .addStateStore(
-                Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore("units"), bytes, Unit.serde())
+                Stores.keyValueStoreBuilder(units, bytes, Unit.serde())
                     .withCachingEnabled().withLoggingEnabled(Map.of()),
                 "stays")
             .addSink("visits", "floor.visits", bytes.serializer(), bytes.serializer(), "stays");
@@ -304,7 +305,7 @@ public final class Stays {
     public static void main(String[] words) throws Exception {
         Map<String, String> environment = System.getenv();
         Run run = new Run(environment.get("BENCH_ENDS"));
-        KafkaStreams streams = new KafkaStreams(topology(run), settings(words[0], words[1], environment));
+        KafkaStreams streams = new KafkaStreams(topology(run, words[2]), settings(words[0], words[1], environment));
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
             Runtime.getRuntime().halt(70);
