@@ -19,6 +19,8 @@ class StageProcesses:
         self._module = module
         self._environment = {**os.environ, **environment}
         self.log_path = log_path
+        self.inside: tuple[str, ...] = ()
+        """Words before the command of whatever is started from now on, which take it into another network say."""
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, instance: str = "0", **environment: str) -> subprocess.Popen[bytes]:
@@ -26,7 +28,7 @@ class StageProcesses:
         named = {"FLOORSTREAM_READY_FILE": str(self._ready_file(len(self._started))), "FLOORSTREAM_INSTANCE": instance}
         with self.log_path.open("ab") as output:
             child = subprocess.Popen(
-                [sys.executable, "-m", self._module],
+                [*self.inside, sys.executable, "-m", self._module],
                 env={**self._environment, **named, **environment},
                 cwd=ROOT,
                 stdout=output,

@@ -1,4 +1,4 @@
-"""A real Apache Kafka on this machine, for tests and measurements: KRaft, one node or three, loopback only.
+"""A real Apache Kafka on this machine, for tests and measurements: KRaft, one node or three, on one address.
 
 The jars come from Maven Central once (deploy/kafka-local/pom.xml) and stay in deploy/kafka-local/target/lib;
 every later start works without a network. Needs Linux, Java 17 or newer and, the first time, Maven.
@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,8 +38,12 @@ class ApacheKafka:
     name = "Apache Kafka"
     forgets = False
 
-    def __init__(self, home: Path = KAFKA_LOCAL) -> None:
+    def __init__(self, home: Path = KAFKA_LOCAL, *, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> None:
+        """Nothing runs yet. `inside`: words that run a command where `host` is an address of its own."""
         self._home = home
+        self._host = host
+        self._inside = tuple(inside)
+        self._cluster_id = ""
         self._nodes: dict[int, KafkaNode] = {}
 
     @property
@@ -96,17 +100,17 @@ class ApacheKafka:
         """
         if self.pids:
             raise EmbeddedError(f"this cluster already runs as {self.pids}: stop() it first")
-        jvm = Jvm(require_java(), self.install(), self._home / "log4j2.xml", heap_mb)
+        jvm = Jvm(require_java(), self.install(), self._home / "log4j2.xml", heap_mb, self._inside)
         data_dir = data_dir.resolve()
-        cluster_id = _cluster_id(data_dir, nodes)
+        self._cluster_id = _cluster_id(data_dir, nodes)
         deadline = time.monotonic() + START_LIMIT_S
         ports = _free_ports(2 * nodes)
-        places = [Place(n + 1, ports[2 * n], ports[2 * n + 1]) for n in range(nodes)]
+        places = [Place(n + 1, self._host, ports[2 * n], ports[2 * n + 1]) for n in range(nodes)]
         self._nodes = {p.node: KafkaNode(data_dir / f"node-{p.node}", p, jvm) for p in places}
         try:
             for node in self._nodes.values():
                 node.configure(places, overrides or {})
-                node.format(cluster_id, deadline)
+                node.format(self._cluster_id, deadline)
             for node in self._nodes.values():
                 node.spawn()
             for node in self._nodes.values():
@@ -133,11 +137,25 @@ class ApacheKafka:
         """End a node as a power cut of its process would (SIGKILL)."""
         self._node(number).kill()
 
+    def stop_node(self, number: int = 1) -> None:
+        """End a node politely: it hands its partitions over first."""
+        self._node(number).stop()
+
     def restart_node(self, number: int = 1) -> None:
         """Start a node that ended, on its old ports and data, and wait until it takes requests."""
-        node = self._node(number)
-        node.spawn()
-        node.wait_started(time.monotonic() + START_LIMIT_S)
+        self.restart_nodes(number)
+
+    def restart_nodes(self, *numbers: int) -> None:
+        """The same with several at once: most of all must run before any takes requests."""
+        nodes = [self._node(number) for number in numbers]
+        for node in nodes:
+            node.spawn()
+        for node in nodes:
+            node.wait_started(time.monotonic() + START_LIMIT_S)
+
+    def wipe_node(self, number: int = 1) -> None:
+        """Give a node that ended an empty disk, as if its own had been lost."""
+        self._node(number).wipe(self._cluster_id, time.monotonic() + START_LIMIT_S)
 
     def pause(self, number: int = 1) -> None:
         """Freeze a node (SIGSTOP) and return when it is: its connections stay open and nothing answers."""

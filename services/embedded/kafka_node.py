@@ -4,6 +4,7 @@ Used by `apache_kafka.ApacheKafka`, which decides how many there are.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -24,16 +25,21 @@ KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG")
 
 @dataclass(frozen=True, slots=True)
 class Jvm:
-    """What every Java command of a cluster shares: the program, its jars, its logging set-up and its heap."""
+    """What every Java command of a cluster shares: the program, its jars, its logging set-up and its heap.
+
+    `inside`: words before each command that take it elsewhere, into a network of its own say.
+    """
 
     java: str
     lib: Path
     log4j: Path
     heap_mb: int
+    inside: tuple[str, ...] = ()
 
     def command(self, main: str, *args: str, scratch: Path, log: Path) -> list[str]:
         """Return the command line of a Kafka main class that writes below `scratch` only."""
         return [
+            *self.inside,
             self.java,
             f"-Xmx{self.heap_mb}m",
             "-XX:-UsePerfData",  # else a file below /tmp outlives a killed process
@@ -52,20 +58,21 @@ class Jvm:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one node of a cluster listens: ports on 127.0.0.1."""
+    """Where one node of a cluster listens: two ports of one host."""
 
     node: int
+    host: str
     broker_port: int
     controller_port: int
 
     @property
     def address(self) -> str:
         """The bootstrap address, host:port."""
-        return f"127.0.0.1:{self.broker_port}"
+        return f"{self.host}:{self.broker_port}"
 
 
 def node_settings(place: Place, cluster: Sequence[Place], logs: Path) -> dict[str, str]:
-    """Return the server settings of one node: loopback only, quick to start, quick to notice a death.
+    """Return the server settings of one node: on its host only, quick to start, quick to notice a death.
 
     Names and meaning: https://kafka.apache.org/documentation/#brokerconfigs
     """
@@ -74,8 +81,8 @@ def node_settings(place: Place, cluster: Sequence[Place], logs: Path) -> dict[st
     return {
         "process.roles": "broker,controller",
         "node.id": str(place.node),
-        "controller.quorum.voters": ",".join(f"{p.node}@127.0.0.1:{p.controller_port}" for p in cluster),
-        "listeners": f"PLAINTEXT://{place.address},CONTROLLER://127.0.0.1:{place.controller_port}",
+        "controller.quorum.voters": ",".join(f"{p.node}@{p.host}:{p.controller_port}" for p in cluster),
+        "listeners": f"PLAINTEXT://{place.address},CONTROLLER://{place.host}:{place.controller_port}",
         "advertised.listeners": f"PLAINTEXT://{place.address}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
@@ -150,6 +157,13 @@ class KafkaNode:
             raise EmbeddedError(f"formatting {self._directory} took over {limit_s:.0f} s") from slow
         if done.returncode:
             raise EmbeddedError(f"Kafka could not format {self._directory}:\n{done.stdout}{done.stderr}")
+
+    def wipe(self, cluster_id: str, deadline: float) -> None:
+        """Remove the data of a node that does not run, and format anew; `format` says what may be raised."""
+        if self.pid is not None:
+            raise EmbeddedError(f"Kafka's {self._name} runs as process {self.pid}: its data stays")
+        shutil.rmtree(self._directory / "log")
+        self.format(cluster_id, deadline)
 
     def spawn(self) -> None:
         """Start the process and return at once."""

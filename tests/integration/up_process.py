@@ -26,9 +26,9 @@ def environment(home: Path) -> dict[str, str]:
     return {**kept, "XDG_RUNTIME_DIR": str(runtime), "HTTP_PROXY": "http://127.0.0.1:9", "PYTHONUNBUFFERED": "1"}
 
 
-def command(*words: str) -> list[str]:
+def command(*words: str, program: str = "services.cli") -> list[str]:
     """A floorstream command line."""
-    return [sys.executable, "-m", "services.cli", *words]
+    return [sys.executable, "-m", program, *words]
 
 
 def run(home: Path, *words: str, settings: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -42,8 +42,9 @@ def run(home: Path, *words: str, settings: Mapping[str, str] | None = None) -> s
 class Running:
     """A stack in a process of its own; leaving the context ends it."""
 
-    def __init__(self, home: Path, *words: str) -> None:
+    def __init__(self, home: Path, *words: str, program: str = "services.cli") -> None:
         """Nothing runs before the context is entered."""
+        self._program = program
         self.home = home
         self.data_dir = home / "data"
         self.address = ""
@@ -53,11 +54,11 @@ class Running:
 
     def __enter__(self) -> Self:
         """Start, and wait for the line that says ready."""
+        started = command(*self._words, "--data-dir", str(self.data_dir), program=self._program)
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                command(*self._words, "--data-dir", str(self.data_dir)), env=environment(self.home), stdout=output,
-                stderr=subprocess.STDOUT,
-            )  # fmt: skip
+                started, env=environment(self.home), stdout=output, stderr=subprocess.STDOUT
+            )
         try:
             self.address = self._wait_ready().removeprefix("ready ")
         except BaseException:
