@@ -65,8 +65,10 @@ class Owned:
         """Claim the partition, read its state, rebuild what is derived, start acknowledging."""
         partition, table = self.lane.partition, self.lane.table
         epoch = await self._changelog.claim(partition)
+        self._reached("claimed")
         found = await self._changelog.recover(partition, epoch, table)
         self.lane.recover(found.offset, epoch)
+        self._reached("recovered")
         self._next = epoch + 1
         if found.offset >= 0:
             self._stale = found.stale - {MARK_KEY}

@@ -115,6 +115,11 @@ def _every_fetch() -> None:
     frames.FrameConsumerThread._fetch_records = lose  # type: ignore[method-assign]
 
 
+def _whole_log() -> None:
+    """A log may end before what was folded of it."""
+    owned.Owned.require_whole_log = lambda self, newest: None  # type: ignore[method-assign]
+
+
 def _hole_check() -> None:
     """A frame is taken wherever it begins."""
     owned.Owned.hole_before = lambda self, frame, stale: False  # type: ignore[method-assign]
@@ -149,6 +154,7 @@ DEFENCES: dict[str, Callable[[], None]] = {
     "watch": _watch,
     "refusals": _refusals,
     "forwards": _forwards,
+    "whole log": _whole_log,
 }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,16 @@ def events(seed: int, units: int) -> Iterator[dict[str, Any]]:
             yield {"unit_id": unit, "event_id": f"bad-{unit}-{step}", "event_time": "yesterday", "action": "arrive"}
 
 
+def once_each(units: int, action: str) -> Iterator[dict[str, Any]]:
+    """One event of each of many units, at the first operation."""
+    at = format_instant(START_US + ACTIONS.index(action) * 60_000_000)
+    for unit in (f"K{number}" for number in range(units)):
+        yield {
+            "event_id": f"{unit}-{action}", "event_time": at, "unit_id": unit, "operation_id": OPERATIONS[0],
+            "action": action,
+        }  # fmt: skip
+
+
 @dataclass
 class Floor:
     """floor.scans as a test fills it, and what the other topics must hold in the end."""
@@ -94,9 +104,13 @@ class Floor:
         `astray`: so many partitions beside their own.
         """
         self.seeds.add(seed)
+        await self.send(events(seed, units), pause_every, astray)
+
+    async def send(self, load: Iterable[dict[str, Any]], pause_every: int = 0, astray: int = 0) -> None:
+        """The same with these events."""
         async with producing(self.broker) as producer:
             acks = []
-            for number, event in enumerate(events(seed, units)):
+            for number, event in enumerate(load):
                 unit = str(event["unit_id"])
                 acks.append(
                     await producer.send(

@@ -113,6 +113,13 @@ async def written_over_late(floor: Floor, workers: TrackProcesses, **environment
     await floor.check()
 
 
+async def lose_the_log(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
+    await run_once(floor, workers)
+    await empty(floor.broker, topology.SCANS.name)
+    assert await ended(workers.start(**environment), 30) == BROKEN
+    assert "ends at offset 0, but the state includes offset" in workers.log
+
+
 @pytest.mark.row(6)
 async def test_an_exception_in_the_agent(floor: Floor, workers: TrackProcesses) -> None:
     await raise_in_the_agent(floor, workers)
@@ -127,10 +134,7 @@ async def test_a_state_batch_that_does_not_follow_the_last_one(floor: Floor, wor
 
 @pytest.mark.row(12)
 async def test_a_log_that_was_lost(floor: Floor, workers: TrackProcesses) -> None:
-    await run_once(floor, workers)
-    await empty(floor.broker, topology.SCANS.name)
-    assert await ended(workers.start(), 30) == BROKEN
-    assert "ends at offset 0, but the state includes offset" in workers.log
+    await lose_the_log(floor, workers)
 
 
 @pytest.mark.row(12)
@@ -212,6 +216,14 @@ async def test_red_when_nobody_watches_for_claims(floor: Floor, workers: TrackPr
 async def test_red_when_nobody_watches_for_late_writers(floor: Floor, workers: TrackProcesses) -> None:
     with pytest.raises(AssertionError, match="the owner's is the last of its key again"):
         await written_over_late(floor, workers, WITHOUT="watch")
+
+
+@pytest.mark.row(12)
+@pytest.mark.red("whole log")
+@pytest.mark.slow
+async def test_red_where_a_log_may_be_shorter_than_what_was_folded(floor: Floor, workers: TrackProcesses) -> None:
+    with pytest.raises(AssertionError, match="the worker has ended"):
+        await lose_the_log(floor, workers, WITHOUT="whole log")
 
 
 @pytest.mark.row(6)

@@ -1,7 +1,8 @@
 """The track stage as a process of its own, which a test can have killed or stopped at a named step of a frame.
 
 KILL_AT / PAUSE_AT = STEP:N — at the N-th time the step is reached, SIGKILL or SIGSTOP to itself.
-RAISE_AT — an exception there. Steps: folded, outputs sent, outputs acked, changelog sent, changelog acked, frame acked.
+RAISE_AT — an exception there. SLOW_AT = STEP:N:SECONDS — nothing goes on for so long.
+Steps: claimed, recovered, folded, outputs sent, outputs acked, changelog sent, changelog acked, frame acked.
 VIA = PORT=PORT — connect to the second wherever the first is meant. REQUEST_TIMEOUT_S — shorter than in life.
 WITHOUT names a defence that is taken away here, in the test, to see that a test of it can fail.
 """
@@ -11,6 +12,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,23 @@ class Raising:
         self._other(step)
 
 
+class Slow:
+    """Works on and on at a step without giving way, otherwise does what `other` does there."""
+
+    def __init__(self, plan: str, other: Callable[[str], None]) -> None:
+        self._step, _, rest = plan.partition(":")
+        count, _, seconds = rest.partition(":")
+        self._left, self._seconds, self._other = int(count or 0), float(seconds or 0), other
+
+    def __call__(self, step: str) -> None:
+        if step == self._step:
+            self._left -= 1
+            if self._left == 0:
+                logging.warning("the test works slowly at %r", step)
+                time.sleep(self._seconds)
+        self._other(step)
+
+
 def connect_via(ports: str) -> None:
     """Brokers tell clients where they are: connections meant for one port go to another."""
     meant, _, instead = ports.partition("=")
@@ -94,7 +113,8 @@ def main() -> int:
     batches.REQUEST_TIMEOUT_S = float(environment.get("REQUEST_TIMEOUT_S", batches.REQUEST_TIMEOUT_S))
     if "VIA" in environment:
         connect_via(environment["VIA"])
-    reached = Raising(environment.get("RAISE_AT", ""), at_points(environment))
+    slow = Slow(environment.get("SLOW_AT", ""), at_points(environment))
+    reached = Raising(environment.get("RAISE_AT", ""), slow)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         ready = environment.get("FLOORSTREAM_READY_FILE", "")
         return runner.run(serve(settings.read(environment), ready, reached))
