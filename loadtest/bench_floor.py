@@ -141,13 +141,13 @@ class BenchFloor:
         if found != expected.visits:
             raise WrongResult(f"{_differing(found, expected.visits)} of {len(expected.visits)} visits differ")
         changelog_bytes, units = 0, {}
-        async for record in self._all(topology.UNITS_CHANGELOG):
+        async for record in self.records(topology.UNITS_CHANGELOG):
             changelog_bytes += _size(record)
             if record.key[:1] == UNIT:
                 units[record.key] = record.value[EPOCH_BYTES if epochs else 0 :]
         if _checksum(units) != expected.units:
             raise WrongResult(f"the states of {len(units)} units are not those of the fold")
-        partials = sum([_size(record) async for record in self._all(topology.PARTIALS.name)])
+        partials = sum([_size(record) async for record in self.records(topology.PARTIALS.name)])
         return Written(changelog_bytes, visits_bytes, partials)
 
     async def _read_visits(self) -> tuple[Visits, int]:
@@ -155,7 +155,7 @@ class BenchFloor:
         visits: dict[tuple[str, int], tuple[int, VisitRow | None]] = {}
         size = 0
         decode = msgspec.json.Decoder(UnitChanged).decode
-        async for record in self._all(topology.VISITS.name):
+        async for record in self.records(topology.VISITS.name):
             size += _size(record)
             if record.key == topology.MARK_KEY:
                 continue
@@ -165,7 +165,7 @@ class BenchFloor:
                     visits[told.unit_id, seq] = told.accepted, row
         return {where: row for where, (_, row) in visits.items() if row is not None}, size
 
-    async def _all(self, topic: str) -> AsyncIterator[Any]:
+    async def records(self, topic: str) -> AsyncIterator[Any]:
         """Every record of the topic: nobody writes any more, so it ends where nothing comes."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.address, enable_auto_commit=False, auto_offset_reset="earliest",

@@ -21,6 +21,7 @@ from services.adapters.runtime import tune_runtime
 from services.core.identity import partition_of
 from services.track.app import CHANGELOG_BYTES
 from services.track.handler import Lane
+from services.track.publisher import KEYS_PER_S, SHORTEST_S
 
 CUT_BYTES = CHANGELOG_BYTES * 3 // 4
 
@@ -34,22 +35,31 @@ def new_lanes(profile: Profile) -> list[Lane]:
     ]
 
 
-def fold_through(lanes: Sequence[Lane], parts: Sequence[Sequence[ScanRecord]], frame_records: int) -> float:
-    """CPU seconds of this thread for all partitions, frame by frame in turn."""
-    used = 0.0
+def fold_through(
+    lanes: Sequence[Lane], parts: Sequence[Sequence[ScanRecord]], frame_records: int, *, publishing: bool = False
+) -> float:
+    """CPU seconds of this thread for all partitions, frame by frame in turn; `publishing`: and partials."""
+    used = published = 0.0
     for begin in range(0, max(map(len, parts)), frame_records):
         for lane, part in zip(lanes, parts, strict=True):
             frame, at = part[begin : begin + frame_records], 0
             begun = time.thread_time()
             while frame and lane.offset < frame[-1].offset:
                 _, at = lane.fold(frame, at, frame[-1].offset)
+            if publishing and used - published >= SHORTEST_S:
+                published = used
+                for each in lanes:
+                    each.partials(int(KEYS_PER_S * SHORTEST_S))
             used += time.thread_time() - begun
     return used
 
 
-def fold_alone(profile: Profile, times: int, frame_records: int = MOST_RECORDS) -> list[float]:
-    """µs of CPU per event, so many times, in a process of its own."""
+def fold_alone(
+    profile: Profile, times: int, frame_records: int = MOST_RECORDS, *, publishing: bool = False
+) -> list[float]:
+    """µs of CPU per event, so many times, in a process of its own; `publishing`: partials as well."""
     words = ["--events", profile.events, "--times", times, "--frame", frame_records, "--json"]
+    words += ["--operations", profile.operations] + ["--publishing"] * publishing
     command = [sys.executable, "-m", "loadtest.fold_alone", *map(str, words)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
     return [float(value) for value in json.loads(answer.stdout)]
@@ -61,19 +71,23 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--frame", type=int, default=MOST_RECORDS, help="records folded at once, at most")
+    parser.add_argument("--operations", type=int, default=200)
+    parser.add_argument("--publishing", action="store_true", help="make partials as well, as often as track does")
     parser.add_argument("--json", action="store_true", help="every figure, as a list")
     parser.add_argument("--profile", action="store_true", help="where the time goes")
     given = parser.parse_args(words)
-    profile = Profile.read("quick", {"events": given.events})
+    profile = Profile.read("quick", {"events": given.events, "operations": given.operations})
     parts = by_partition(profile, scans(profile))
     tune_runtime()
     gc.freeze()
     if given.profile:
         with cProfile.Profile() as measured:
-            fold_through(new_lanes(profile), parts, given.frame)
+            fold_through(new_lanes(profile), parts, given.frame, publishing=given.publishing)
         pstats.Stats(measured).sort_stats("tottime").print_stats(40)
         return 0
-    used = [fold_through(new_lanes(profile), parts, given.frame) for _ in range(given.times)]
+    used = [
+        fold_through(new_lanes(profile), parts, given.frame, publishing=given.publishing) for _ in range(given.times)
+    ]
     found = [seconds / given.events * 1e6 for seconds in used]
     if given.json:
         print(json.dumps(found))

@@ -21,7 +21,7 @@ from loadtest.sections import Bench, Plan
 from loadtest.stage import NoFigure
 from services.embedded.errors import EmbeddedError
 
-SECTIONS = ("track", "workers", "store")
+SECTIONS = ("track", "workers", "store", "ingest", "latency", "scale")
 """In this order; each is loadtest/bench_NAME.py with `measure`."""
 
 
