@@ -7,7 +7,17 @@ shape of the file.
 from typing import Any
 
 from schemas.plant_alerting_canonical import canonical_alerting, canonical_team, nested_alerting
-from schemas.plant_document import Area, Calendar, CountedWip, Identifiers, PlantDocument, Product, Source, WorkCenter
+from schemas.plant_document import (
+    Area,
+    Calendar,
+    CountedWip,
+    Epcis,
+    Identifiers,
+    PlantDocument,
+    Product,
+    Source,
+    WorkCenter,
+)
 from schemas.plant_part import names
 from schemas.plant_values import duration_text
 
@@ -54,11 +64,13 @@ def canonical(document: PlantDocument) -> Document:
                 "action": point.action.value if point.action else None,
                 "work_unit": point.work_unit,
                 "work_center": center.id,
+                **({"epcis": point.epcis} if point.epcis else {}),
             }
             for _, center in centers
             for point in center.read_points
         ],
         "products": [_product(product) for product in document.products],
+        **({"epcis": _epcis(document.epcis)} if document.epcis != Epcis() else {}),
         "teams": [canonical_team(team) for team in document.teams],
         "alerting": canonical_alerting(document.alerting),
     }
@@ -69,6 +81,10 @@ def _source(source: Source) -> Document:
     return source.model_dump(mode="json", exclude={"identifiers"}) | (
         {} if source.identifiers is Identifiers.TEXT else {"identifiers": source.identifiers.value}
     )
+
+
+def _epcis(epcis: Epcis) -> Document:
+    return epcis.model_dump(mode="json")
 
 
 def _calendar(calendar: Calendar) -> Document:
@@ -134,6 +150,7 @@ def nested(model: Document) -> Document:
         "calendars": model["calendars"],
         "areas": [_nested_area(model, area) for area in model["areas"]],
         "products": model["products"],
+        "epcis": model.get("epcis"),
         "teams": model["teams"],
         "alerting": nested_alerting(model["alerting"]),
     }
@@ -173,7 +190,7 @@ def _nested_operation(operation: Document) -> Document:
 
 
 def _nested_read_point(point: Document) -> Document:
-    return {key: point[key] for key in ("id", "operation", "action", "work_unit")}
+    return {key: point[key] for key in ("id", "operation", "action", "work_unit", "epcis") if key in point}
 
 
 def _without_empty(value: Any) -> Any:

@@ -141,7 +141,13 @@ def _whole(value: Any) -> int | None:
 
 
 def _check_read_points(lines: Lines, points: list[Found], operations: list[str], units: list[str]) -> None:
+    places: set[str] = set()
     for path, point in points:
+        epcis = point.get("epcis")
+        for index, place in enumerate(epcis if isinstance(epcis, list) else []):
+            if place in places:
+                lines.report((*path, "epcis", index), "is another read point's already", "已属于另一采集点")
+            places.add(str(place))
         operation, unit, action = (point.get(key) for key in ("operation", "work_unit", "action"))
         if isinstance(operation, str) and operation not in operations:
             _unknown(lines, (*path, "operation"), ("operation", "工序"), operation, operations)

@@ -14,6 +14,7 @@ from schemas.plant_alerting import Alerting, Team
 from schemas.plant_part import Name, Part, PartOrText
 from schemas.plant_values import (
     Amount,
+    CbvWord,
     Date,
     Duration,
     HistoryEvents,
@@ -23,6 +24,7 @@ from schemas.plant_values import (
     TimeFormat,
     TimeOfDay,
     TimeZone,
+    Uri,
     Week,
     Weekday,
     YesNo,
@@ -56,6 +58,20 @@ class DwellClock(StrEnum):
 
     WALL = "wall"
     WORKING = "working"
+
+
+class EpcisAction(StrEnum):
+    """What a business step or disposition of EPCIS events means."""
+
+    ARRIVE = "arrive"
+    START = "start"
+    FINISH = "finish"
+    DEPART = "depart"
+    HOLD = "hold"
+    RELEASE = "release"
+    SCRAP = "scrap"
+    COMPLETE = "complete"
+    IGNORE = "ignore"
 
 
 class LastingState(StrEnum):
@@ -216,6 +232,7 @@ class ReadPoint(Part):
     operation: PlantId | None = Field(default=None, description="operation_id a read here belongs to")
     action: ReadPointAction | None = Field(default=None, description="what a read here means")
     work_unit: PlantId | None = Field(default=None, description="work unit it stands at")
+    epcis: list[Uri] = Field(default=[], description="ids of readPoint or bizLocation in EPCIS events that mean it")
 
 
 class WorkCenter(Part):
@@ -253,6 +270,17 @@ class Product(Part):
     presence: Presence | None = Field(default=None, description="overrides tracking.presence for this product")
 
 
+class Epcis(Part):
+    """What EPCIS events mean here, where it is not what the standard's words mean by default."""
+
+    biz_steps: dict[CbvWord, EpcisAction] = Field(
+        default={}, description="business step, a word of CBV or a URI → action; wins over the read point's"
+    )
+    dispositions: dict[CbvWord, EpcisAction] = Field(
+        default={}, description="disposition, a word of CBV or a URI → action; wins over the business step's"
+    )
+
+
 class PlantDocument(Part):
     """The plant model: one YAML file. Durations are written 45s, 15m, 24h, 30d."""
 
@@ -262,5 +290,6 @@ class PlantDocument(Part):
     calendars: dict[PlantId, Calendar] = Field(default={}, description="working calendars by name")
     areas: list[Area] = Field(min_length=1, description="areas of the site")
     products: list[Product] = Field(default=[], description="products with their routings")
+    epcis: Epcis = Field(default=Epcis(), description="what EPCIS events mean")
     teams: list[Team] = Field(default=[], description="who is called")
     alerting: Alerting = Field(default=Alerting(), description="when somebody is called")

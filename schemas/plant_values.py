@@ -195,11 +195,31 @@ def _words(value: object) -> str:
     return cleaned(value, 200)
 
 
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+").fullmatch
+_CBV_WORD = re.compile(r"[a-z_]+").fullmatch
+
+
+def _uri(value: object) -> str:
+    text = cleaned(value)
+    if not _URI(text):
+        raise bilingual(
+            "uri", "expected an absolute URI such as urn:epc:id:sgln:…", "应为绝对 URI，例如 urn:epc:id:sgln:…"
+        )
+    return text
+
+
+def _cbv_word(value: object) -> str:
+    text = cleaned(value)
+    return text if _CBV_WORD(text) else _uri(text)
+
+
 def _schema(kind: str | list[str], description: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, "description": description, **more})
 
 
 PlantId = Annotated[str, BeforeValidator(_plant_id), _schema("string", "id", minLength=1, maxLength=LONGEST_ID)]
+Uri = Annotated[str, BeforeValidator(_uri), _schema("string", "URI", format="uri")]
+CbvWord = Annotated[str, BeforeValidator(_cbv_word), _schema("string", "word of CBV, or URI", examples=["inspecting"])]
 Words = Annotated[str, BeforeValidator(_words), _schema("string", "text", minLength=1, maxLength=200)]
 Duration = Annotated[int, BeforeValidator(duration_us), _schema("string", "duration", examples=["2s", "1h30m"])]
 LongDuration = Annotated[int, BeforeValidator(_positive_us), _schema("string", "duration > 0", examples=["15m"])]

@@ -22,7 +22,7 @@ class Metrics:
         self.registry = CollectorRegistry()
 
         self.ingest_items = self._counter(
-            "ingest_items", "Items that came by HTTP: kind scan, machine or transform; reason empty if accepted",
+            "ingest_items", "Items that came by HTTP: kind scan, machine, transform or epcis; reason empty if accepted",
             ("kind", "reason"),
         )  # fmt: skip
         self.ingest_requests = self._counter("ingest_requests", "HTTP requests to ingest", ("route", "status"))

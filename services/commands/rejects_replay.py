@@ -92,6 +92,8 @@ def _kind(raw: bytes) -> Kind:
     except UNREADABLE:
         return Kind.SCAN
     if isinstance(value, dict) and "unit_id" not in value:
+        if "eventTime" in value:
+            return Kind.EPCIS
         if "children" in value:
             return Kind.TRANSFORM
         if "work_unit_id" in value:

@@ -11,8 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from services.core.calendar import WorkingCalendar
+from services.core.gs1_names import canonical_name
 from services.core.scan import Action
 from services.core.shift_plan import CalendarException, ShiftPattern
+
+READ_POINT = "urn:floorstream:read_point:"
+"""Before a read point's id in the URI that names it in EPCIS events."""
 
 
 class Presence(StrEnum):
@@ -110,6 +114,19 @@ class PlantModel:
         """May a unit of this product be at several operations at once?"""
         presence = self.presences.get(product) if product is not None else None
         return (presence or self.tracking.presence) is Presence.MULTIPLE
+
+    @cached_property
+    def epcis_places(self) -> Mapping[str, str]:
+        """Canonical URI of a place in EPCIS events → read point; each has a URI of its own, too."""
+        points: Sequence[Mapping[str, Any]] = self.document.get("read_points", ())
+        named = {uri: point["id"] for point in points for uri in (READ_POINT + point["id"], *point.get("epcis", ()))}
+        return {canonical_name(uri) or uri: point for uri, point in named.items()}
+
+    @cached_property
+    def epcis_actions(self) -> Mapping[str, Mapping[str, str]]:
+        """`biz_steps` and `dispositions` of EPCIS events → action, as the plant model declares them."""
+        declared: Mapping[str, Mapping[str, str]] = self.document.get("epcis", {})
+        return declared
 
     @cached_property
     def is_single(self) -> bool:

@@ -80,6 +80,12 @@ _SCHEMES: dict[str, tuple[int, Callable[[Parts], list[Element]]]] = {
 """EPC scheme → how many parts its URN has, and the elements they are."""
 
 
+def is_scheme(urn: str) -> bool:
+    """Is this an EPC URN of a scheme of GS1 keys, right or wrong?"""
+    head = urn.split(":", 4)
+    return len(head) == 5 and head[:2] == ["urn", "epc"] and head[3] in _SCHEMES and head[2] in ("id", "class", "idpat")
+
+
 def read_urn(urn: str) -> tuple[Element, ...]:
     """The elements of an EPC URN (`id`, `class`, or the class that an `idpat` with `*` names). Raises BadGs1."""
     match = _URN(urn)

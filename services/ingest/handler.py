@@ -12,6 +12,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from services.core.entry import EnteringEvent, Timed, Transform, enter, enter_machine, expand
+from services.core.epcis_floor import floor_events
+from services.core.epcis_hash import event_hash
+from services.core.epcis_names import STANDARD
 from services.core.equipment import PlantModel
 from services.core.errors import BadScan, Reason
 from services.core.identity import partition_of
@@ -28,6 +31,7 @@ class Kind(StrEnum):
     SCAN = "scan"
     MACHINE = "machine"
     TRANSFORM = "transform"
+    EPCIS = "epcis"
 
 
 class MachineMessage(Timed, Protocol):
@@ -43,6 +47,7 @@ class Wire(Protocol):
     def read_scan(self, raw: bytes) -> EnteringEvent: ...
     def gs1_named(self, raw: bytes) -> bytes: ...
     def read_machine(self, raw: bytes) -> MachineMessage: ...
+    def read_epcis(self, raw: bytes) -> dict[str, Any]: ...
     def read_transform(self, raw: bytes) -> Transform: ...
     def submitted_event(self, **fields: Any) -> EnteringEvent: ...
     def canonical(self, message: Any) -> bytes: ...
@@ -72,7 +77,7 @@ class Entrance:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one item: accepted, or refused and why. `parts`: ids of the events a transform became."""
+    """What became of one item: accepted, or refused and why. `parts`: ids of the events that it became, if others."""
 
     index: int
     event_id: str | None
@@ -148,10 +153,19 @@ def _admit_transform(wire: Wire, raw: bytes, entrance: Entrance, headers: Any) -
     return transform.event_id, records, tuple([event.event_id or "" for event in events])
 
 
+def _admit_epcis(wire: Wire, raw: bytes, entrance: Entrance, headers: Any) -> Admitted:
+    event = wire.read_epcis(raw)
+    event_id = event_hash(event, STANDARD)
+    events = floor_events(event, event_id, STANDARD, entrance.model, wire.submitted_event)
+    records = [_scan_record(wire, each, entrance, headers) for each in events]
+    return event_id, records, tuple(dict.fromkeys([each.event_id or "" for each in events]))
+
+
 _ADMIT: Mapping[Kind, Callable[[Wire, bytes, Entrance, Any], Admitted]] = {
     Kind.SCAN: _admit_scan,
     Kind.MACHINE: _admit_machine,
     Kind.TRANSFORM: _admit_transform,
+    Kind.EPCIS: _admit_epcis,
 }
 
 

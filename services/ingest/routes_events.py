@@ -35,15 +35,15 @@ def router(deps: Deps) -> APIRouter:
 
     @routes.post("/v1/scans", status_code=202)
     async def scans(request: Request, validate: bool = False) -> Response:
-        return await _take(deps, request, Kind.SCAN, validate)
+        return await taken_items(deps, request, Kind.SCAN, validate)
 
     @routes.post("/v1/machine-events", status_code=202)
     async def machine_events(request: Request, validate: bool = False) -> Response:
-        return await _take(deps, request, Kind.MACHINE, validate)
+        return await taken_items(deps, request, Kind.MACHINE, validate)
 
     @routes.post("/v1/transforms", status_code=202)
     async def transforms(request: Request, validate: bool = False) -> Response:
-        return await _take(deps, request, Kind.TRANSFORM, validate)
+        return await taken_items(deps, request, Kind.TRANSFORM, validate)
 
     @routes.get("/v1/machine-events")
     async def stored_machine_events(
@@ -57,14 +57,15 @@ def router(deps: Deps) -> APIRouter:
     return routes
 
 
-async def _take(deps: Deps, request: Request, kind: Kind, validate: bool) -> Response:
+async def taken_items(deps: Deps, request: Request, kind: Kind, validate: bool) -> Response:
+    """Decide the items of a request and answer with their verdicts. Raises Problem."""
     sender = source(deps, request)
     items = await read_items(request)
     entrance = Entrance(in_force(deps), sender, deps.clock.now_us(), deps.partitions, deps.generation)
     taken = take(ingest_wire, kind, items, entrance)
     if not validate:
         await send(deps, taken.records)
-        _count(deps, kind, taken)
+        count(deps, kind, taken)
     return _answer(taken, language(request), validate)
 
 
@@ -98,7 +99,8 @@ async def send(deps: Deps, records: list[Outgoing]) -> None:
         ) from None
 
 
-def _count(deps: Deps, kind: Kind, taken: Taken) -> None:
+def count(deps: Deps, kind: Kind, taken: Taken) -> None:
+    """Into the metrics."""
     reasons = Counter("" if verdict.refusal is None else str(verdict.refusal.reason) for verdict in taken.verdicts)
     for reason, number in reasons.items():
         deps.metrics.ingest_items.labels(str(kind), reason).inc(number)
@@ -108,7 +110,7 @@ def _answer(taken: Taken, tongue: str, validate: bool) -> Response:
     body: dict[str, Any] = {
         "accepted": taken.accepted,
         "rejected": taken.rejected,
-        "results": [_result(verdict, tongue) for verdict in taken.verdicts],
+        "results": [result(verdict, tongue) for verdict in taken.verdicts],
     }
     if not taken.accepted:
         raise Problem(NONE_ACCEPTED, "see `results` for each item", "各项原因见 results", **body)
@@ -116,9 +118,10 @@ def _answer(taken: Taken, tongue: str, validate: bool) -> Response:
     return Response(msgspec.json.encode(body), 200 if validate else 202, headers, "application/json")
 
 
-def _result(verdict: Verdict, tongue: str) -> dict[str, Any]:
+def result(verdict: Verdict, tongue: str) -> dict[str, Any]:
+    """A verdict as it is answered."""
     refusal = verdict.refusal
-    result: dict[str, Any] = {
+    body: dict[str, Any] = {
         "index": verdict.index,
         "event_id": verdict.event_id,
         "status": "accepted" if refusal is None else "refused",
@@ -126,8 +129,8 @@ def _result(verdict: Verdict, tongue: str) -> dict[str, Any]:
         "detail": None if refusal is None else (refusal.zh if tongue == "zh" else refusal.en),
     }
     if verdict.parts:
-        result["parts"] = verdict.parts
-    return result
+        body["parts"] = verdict.parts
+    return body
 
 
 async def _stored_machine_events(
