@@ -58,8 +58,12 @@ class Totals:
     in_transit: int = 0
 
 
+NO_TOTALS = (0, 0, 0, 0, 0)
+"""A unit's share of the totals before it is there."""
+
+
 class Oldest:
-    """The open stays of one operation, oldest first on demand.
+    """The open stays of one operation, oldest first on demand, as (arrived, unit, visit_id).
 
     A heap that forgets lazily: closing a stay only takes it out of `stays`; what the heap still holds of it is
     thrown away when it comes up, or when it outgrows the living.
@@ -68,18 +72,15 @@ class Oldest:
     __slots__ = ("_heap", "stays")
 
     def __init__(self) -> None:
-        self.stays: dict[str, tuple[int, str]] = {}
+        self.stays: dict[str, tuple[int, str, str]] = {}
         self._heap: list[tuple[int, str, str]] = []
 
     def add(self, unit_id: str, arrived: int, visit_id: str) -> None:
         """Note an open stay; at most one per unit."""
-        stay = (arrived, visit_id)
-        if self.stays.get(unit_id) == stay:
-            return
-        self.stays[unit_id] = stay
-        heappush(self._heap, (arrived, unit_id, visit_id))
-        if len(self._heap) > 2 * len(self.stays) + 64:
-            self._heap = [(at, unit, visit) for unit, (at, visit) in self.stays.items()]
+        stay = self.stays[unit_id] = (arrived, unit_id, visit_id)
+        heappush(self._heap, stay)
+        if len(self._heap) > len(self.stays) * 3 // 2 + 64:
+            self._heap = list(self.stays.values())
             heapify(self._heap)
 
     def remove(self, unit_id: str) -> None:
@@ -91,11 +92,11 @@ class Oldest:
         found: list[tuple[int, str, str]] = []
         heap = self._heap
         while heap and len(found) < count:
-            entry = heappop(heap)
-            if self.stays.get(entry[1]) == (entry[0], entry[2]) and entry not in found:
-                found.append(entry)
-        for entry in found:
-            heappush(heap, entry)
+            stay = heappop(heap)
+            if self.stays.get(stay[1]) is stay:
+                found.append(stay)
+        for stay in found:
+            heappush(heap, stay)
         return [(unit, arrived, visit_id) for arrived, unit, visit_id in found]
 
 
@@ -167,27 +168,33 @@ class Ledger:
         unit_id: str,
         before: Mapping[int, Visit],
         changed: Mapping[int, Visit | None],
-        old: Totals,
+        old: tuple[int, ...],
         now: UnitState,
     ) -> None:
         """Put a unit's change in: `changed` visits (None: vanished), what they were, totals then, state now."""
-        for seq in changed:
+        others: list[Visit] = []
+        for seq, visit in changed.items():
             was = before.get(seq)
-            if was is not None:
+            if was is None:
+                if visit is not None:
+                    others.append(visit)
+            elif visit is not None and _is_same_stay(was, visit):
+                self._count_place(was, -1)
+                self._count_place(visit, 1)
+            else:
                 self._count(unit_id, was, -1)
-        for visit in changed.values():
-            if visit is not None:
-                self._count(unit_id, visit, 1)
-        new, totals = unit_totals(now), self.totals
-        totals.entered += new.entered - old.entered
-        totals.completed += new.completed - old.completed
-        totals.scrapped += new.scrapped - old.scrapped
-        totals.in_process += new.in_process - old.in_process
-        totals.in_transit += new.in_transit - old.in_transit
+                if visit is not None:
+                    others.append(visit)
+        for visit in others:
+            self._count(unit_id, visit, 1)
+        new = unit_totals(now)
+        if new != old:
+            self._count_unit(new, 1)
+            self._count_unit(old, -1)
 
     def enter(self, unit_id: str, visits: Iterable[Visit], now: UnitState) -> None:
         """Put a whole unit in: all its visits and its state."""
-        self.change(unit_id, {}, {visit.seq: visit for visit in visits}, Totals(), now)
+        self.change(unit_id, {}, {visit.seq: visit for visit in visits}, NO_TOTALS, now)
 
     def index(self, unit_id: str, state: UnitState) -> None:
         """Note a recovered unit's open stays (the counts themselves are recovered, and checked against these)."""
@@ -206,6 +213,15 @@ class Ledger:
                 raise BrokenGuarantee(
                     f"the ledger of operation {name} does not balance: {counts}, open stays {len(ledger.oldest.stays)}"
                 )
+
+    def _count_unit(self, share: tuple[int, ...], sign: int) -> None:
+        entered, completed, scrapped, in_process, in_transit = share
+        totals = self.totals
+        totals.entered += sign * entered
+        totals.completed += sign * completed
+        totals.scrapped += sign * scrapped
+        totals.in_process += sign * in_process
+        totals.in_transit += sign * in_transit
 
     def _count(self, unit_id: str, visit: Visit, sign: int) -> None:
         operation = visit.operation
@@ -231,7 +247,16 @@ class Ledger:
                 self.changed_slots.add((operation, width, visit.departed - visit.departed % width))
 
     def _count_open(self, unit_id: str, visit: Visit, ledger: OperationLedger, sign: int) -> None:
-        counts = ledger.counts
+        self._count_place(visit, sign)
+        if sign > 0:
+            ledger.oldest.add(unit_id, visit.arrived, visit.visit_id)
+        else:
+            ledger.oldest.remove(unit_id)
+
+    def _count_place(self, visit: Visit, sign: int) -> None:
+        """What an open visit adds to its operation: one in its phase, a quantity, a value."""
+        self.changed_operations.add(visit.operation)
+        counts = self.operations[visit.operation].counts
         if visit.held:
             counts.held += sign
         elif visit.phase == 0:
@@ -245,18 +270,21 @@ class Ledger:
             cost = self._models[visit.model].unit_costs.get(visit.product)
             if cost:
                 counts.value += sign * visit.quantity * cost
-        if sign > 0:
-            ledger.oldest.add(unit_id, visit.arrived, visit.visit_id)
-        else:
-            ledger.oldest.remove(unit_id)
 
 
-def unit_totals(state: UnitState) -> Totals:
-    """One unit's share of the totals."""
-    return Totals(
-        state.entries,
-        state.completions,
-        state.scraps,
-        1 if state.status == _IN_PROCESS else 0,
-        1 if state.status == _IN_TRANSIT else 0,
+def _is_same_stay(was: Visit, now: Visit) -> bool:
+    """Is it open still, and nothing else than its phase, its hold or its quantity another?"""
+    return (
+        was.departed is None
+        and now.departed is None
+        and was.visit_id == now.visit_id
+        and was.operation == now.operation
+        and was.arrived == now.arrived
+        and was.flags & _REWORK == now.flags & _REWORK
     )
+
+
+def unit_totals(state: UnitState) -> tuple[int, ...]:
+    """One unit's share of the totals, in the order of `Totals`."""
+    status = state.status
+    return (state.entries, state.completions, state.scraps, int(status == _IN_PROCESS), int(status == _IN_TRANSIT))

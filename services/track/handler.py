@@ -20,7 +20,6 @@ from services.core.ledger import (
     SHAPES,
     Ledger,
     SlotKey,
-    Totals,
     unit_totals,
 )
 from services.core.log import REFUSALS, admit
@@ -63,7 +62,7 @@ class Effects:
 @dataclass(slots=True)
 class _Touched:
     history: History
-    totals: Totals
+    totals: tuple[int, ...]
     accepted: int
     left: int | None
 
