@@ -63,9 +63,12 @@ class Tracking:
     unit_retention: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlantModel:
-    """One version of the plant model. `version` holds for the records after its marker in the log."""
+    """One version of the plant model. `version` holds for the records after its marker in the log.
+
+    Equal only to itself, so that what is found out of it can be kept by it.
+    """
 
     version: int
     document: Mapping[str, Any]

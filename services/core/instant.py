@@ -19,6 +19,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _WITH_OFFSET = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):([0-5]\d)(?:\.(\d{1,6})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 ).fullmatch
+_AS_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{6}Z", re.ASCII).fullmatch
+"""As `format_instant` writes it, and most others."""
 _NAIVE = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):([0-5]\d)(?:\.(\d{1,6})\d*)?", re.ASCII).fullmatch
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d+)?", re.ASCII).fullmatch
 _FRACTION = re.compile(r"(?<=[.,]\d{6})\d+(?!\d)", re.ASCII)
@@ -39,16 +41,19 @@ def parse_instant(text: str) -> int:
 
     Raises ValueError saying what is expected: no offset, a leap second (`:60`), no such day, before the year 2000.
     """
+    us = _minute_us(text[:16]) + int(text[17:19] + text[20:26]) if _AS_WRITTEN(text) else _parse_any(text)
+    if EARLIEST_US <= us <= LATEST_US:
+        return us
+    raise ValueError(_RANGE)
+
+
+def _parse_any(text: str) -> int:
     match = _WITH_OFFSET(text)
     if match is None:
         raise ValueError(_NO_OFFSET if _NAIVE(text) else _EXPECTED)
     minute, second, fraction, offset = match.groups()
     us = _minute_us(minute) + int(second) * 1_000_000 - _offset_us(offset)
-    if fraction:
-        us += int(fraction) * _SCALE[len(fraction)]
-    if EARLIEST_US <= us <= LATEST_US:
-        return us
-    raise ValueError(_RANGE)
+    return us + int(fraction) * _SCALE[len(fraction)] if fraction else us
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ stream and offline.
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from services.core.equipment import PlantModel
@@ -23,6 +23,8 @@ MOST_DIGITS = 18
 """Of a decimal, up to 6 of them after the point."""
 MOST_SAID = 40
 """Characters of a wrong value that a refusal repeats."""
+
+_NOTHING_MORE = (None, None, None, None, None, None, None)
 
 
 class Event(Protocol):
@@ -82,27 +84,27 @@ def resolve(event: Event, model: PlantModel, source: str, recorded: int | None) 
         raise _missing("event_time")
     if recorded is not None and time > recorded + model.tracking.max_clock_ahead:
         raise clock_ahead(time, recorded, source)
-    read_point = None if event.read_point_id is None else _text("read_point_id", event.read_point_id)
-    named = None if event.operation_id is None else _text("operation_id", event.operation_id)
-    operation, action, work_unit = _meaning(event, read_point, named, model)
-    scan = Scan(event_id, time, action, operation, model.version, 0, work_unit)
+    meaning = _meaning(model, event.read_point_id, event.operation_id, event.action, event.work_unit_id)
+    scan = Scan(event_id, time, meaning.action, meaning.operation, model.version, 0, meaning.work_unit)
     if event.product_id is not None:
         scan.product = _text("product_id", event.product_id)
     _numbers(event, scan)
     voids = None if event.voids is None else _text("voids", event.voids)
-    if action is Action.VOID:
+    if scan.action is Action.VOID:
         if voids is None:
             raise _missing("voids")
         scan.voids = voids
     device_time = time if event.device_time is None else instant_of("device_time", event.device_time, clock, source)
     if event.sent_time is not None:
         instant_of("sent_time", event.sent_time, clock, source)
-    order, parents = _not_folded(event)
+    if event.operator_id is not None:
+        _text("operator_id", event.operator_id)
+    order = None if event.order_id is None else _text("order_id", event.order_id)
+    parents = _parents(event.parent_ids) if event.parent_ids else None
     # Over what a repeat must repeat. The device's time, so that a retry whose clock was corrected is a repeat.
-    scan.content = crc32(
-        f"{read_point}\x1f{named}\x1f{event.action}\x1f{device_time}\x1f{scan.quantity}\x1f{scan.scrap_quantity}\x1f"
-        f"{scan.quantity_delta}\x1f{order}\x1f{scan.product}\x1f{parents}\x1f{voids}".encode()
-    )
+    rest = (scan.quantity, scan.scrap_quantity, scan.quantity_delta, order, scan.product, parents, voids)
+    said = str(device_time) if rest == _NOTHING_MORE else "\x1f".join(map(str, (device_time, *rest)))
+    scan.content = crc32(said.encode(), meaning.said)
     return unit_id, scan
 
 
@@ -168,19 +170,32 @@ def clock_ahead(time: int, recorded: int, source: str) -> BadScan:
     )
 
 
+class _Meaning(NamedTuple):
+    """What a read means in a plant; `said`: a checksum over the words it was said in."""
+
+    operation: str | None
+    action: Action
+    work_unit: str | None
+    said: int
+
+
+@lru_cache(maxsize=65_536)
 def _meaning(
-    event: Event, read_point_id: str | None, operation: str | None, model: PlantModel
-) -> tuple[str | None, Action, str | None]:
-    """Operation, action and work unit: what is said explicitly wins over the read point's mapping."""
-    work_unit = None if event.work_unit_id is None else _text("work_unit_id", event.work_unit_id)
-    action = None
-    if event.action is not None:
-        action = ACTIONS.get(event.action)
+    model: PlantModel, read_point_id: str | None, operation_id: str | None, action_name: str | None, at: str | None
+) -> _Meaning:
+    """Operation, action and work unit (`at`): what is said explicitly wins over the read point's mapping.
+
+    A plant has few ways of saying where something happens, and says them all day: each is understood once.
+    """
+    read_point_id, named = _text("read_point_id", read_point_id), _text("operation_id", operation_id)
+    operation, work_unit, action = named, _text("work_unit_id", at), None
+    if action_name is not None:
+        action = ACTIONS.get(action_name)
         if action is None:
             raise BadScan(
                 Reason.MALFORMED,
-                f"action {event.action!r} is none of {', '.join(ACTIONS)}",
-                f"动作 {event.action!r} 不在以下之列：{'、'.join(ACTIONS)}",
+                f"action {action_name!r} is none of {', '.join(ACTIONS)}",
+                f"动作 {action_name!r} 不在以下之列：{'、'.join(ACTIONS)}",
             )
     if read_point_id is not None:
         read_point = model.read_points.get(read_point_id)
@@ -195,7 +210,8 @@ def _meaning(
         work_unit = work_unit or read_point.work_unit
     if action is None:
         raise BadScan(Reason.MALFORMED, "neither read_point_id nor action is given", "read_point_id 与 action 均未给出")
-    return _operation(operation, action, model), action, work_unit
+    said = crc32(f"{read_point_id}\x1f{named}\x1f{action_name}\x1f".encode())
+    return _Meaning(_operation(operation, action, model), action, work_unit, said)
 
 
 def _operation(operation: str | None, action: Action, model: PlantModel) -> str | None:
@@ -226,22 +242,17 @@ def _numbers(event: Event, scan: Scan) -> None:
         raise _missing("quantity_delta")
 
 
-def _not_folded(event: Event) -> tuple[str | None, str]:
-    """Order and parents, which only tell a repeat from a conflict; and that the operator is an id."""
-    if event.operator_id is not None:
-        _text("operator_id", event.operator_id)
-    order = None if event.order_id is None else _text("order_id", event.order_id)
-    if not event.parent_ids:
-        return order, ""
+def _parents(parent_ids: Sequence[str]) -> str:
+    """The parents, which only tell a repeat from a conflict."""
     parents = []
-    for parent in event.parent_ids:
+    for parent in parent_ids:
         text = _text("parent_ids", parent)
         if text is None:
             raise BadScan(
                 Reason.MALFORMED, "parent_ids has an empty text: leave it out", "parent_ids 含有空文本：请去掉"
             )
         parents.append(text)
-    return order, "\x1e".join(parents)
+    return "\x1e".join(parents)
 
 
 def _millionths(field: str, value: Decimal, least: int | None) -> int:
