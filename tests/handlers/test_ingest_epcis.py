@@ -13,6 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.plant import load_plant
+from services.adapters.rejects_read import Rejected
+from services.commands.rejects_replay import judged_again
+from services.core.equipment import PlantModel
 from services.ingest.routes_epcis import BEHAVIOUR, MOST_BYTES, MOST_EVENTS
 from tests.epcis_data import documents, events_of, places, plant_of, read
 from tests.fake_log import FakeLog
@@ -288,17 +292,18 @@ async def test_an_error_declaration_voids_what_the_event_became(declared: dict[s
     assert {each["voids"]: each["unit_id"] for each in voids} == events
 
 
-async def test_a_refused_event_keeps_what_it_needs_to_be_sent_again() -> None:
-    unknown = event(readPoint={"id": "urn:epc:id:sgln:4012345.99999.0"}, **{"ext:note": "é"})
+async def test_a_refused_event_can_be_replayed_once_the_plant_knows_the_place() -> None:
+    unknown = event(readPoint={"id": "urn:epc:id:sgln:4012345.99999.0"}, **{"ext:note": "é", "ext:length": 1.5})
     async with memory_floor(plant=PLANT) as floor:
         await capture(floor, document(unknown))
-        kept = base64.b64decode((await floor.values("floor.rejects"))[0]["value"])
-        (
-            await floor.client.put("/v1/plant", content=PLANT.replace(PLACE, unknown["readPoint"]["id"]))
-        ).raise_for_status()
-        alone = (await floor.post(kept, path="/v1/epcis/events")).json()["results"][0]
-        whole = (await capture(floor, document(unknown))).json()["results"][0]
-        assert (alone["status"], alone["event_id"]) == ("accepted", whole["event_id"])
+        reject = (await floor.values("floor.rejects"))[0]
+        kept = base64.b64decode(reject["value"])
+        item = Rejected(-1, -1, reject["recorded_us"], reject["reason"], {}, reject["source"], None, kept, "http")
+        mended = PLANT.replace(PLACE, unknown["readPoint"]["id"])
+        (record,) = judged_again(item, PlantModel.from_document(load_plant(mended)), 4)
+        (await floor.client.put("/v1/plant", content=mended)).raise_for_status()
+        captured = (await capture(floor, document(unknown))).json()["results"][0]
+        assert json.loads(record.value or b"")["event_id"] == captured["event_id"]
 
 
 Runner = tuple[asyncio.Runner, Floor]
