@@ -24,6 +24,7 @@ from loadtest.extra.jobs import RULES
 from loadtest.extra.rows import ROOT, ROWS, NotHere, Row
 from loadtest.extra.told import RESULTS, Timed, earlier, measurements, tables, write
 from loadtest.load import Profile, ScanRecord, by_partition, scans
+from services.embedded.errors import EmbeddedError
 
 RUN_S = 200
 
@@ -129,7 +130,11 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     begun, profile = time.monotonic(), Profile.read("full", {"events": given.events})
     say(f"profile {profile.hash}: {profile.events:,} events, {profile.partitions} partitions, {given.rounds} rounds")
-    runs, wrong = asyncio.run(rounds(given.only, profile, given.rounds))
+    try:
+        runs, wrong = asyncio.run(rounds(given.only, profile, given.rounds))
+    except EmbeddedError as missing:
+        print(f"no Apache Kafka, and so no figure: {missing}", file=sys.stderr)
+        return 1
     if given.more:
         runs = [*(run for run in earlier(profile) if run.name not in wrong), *runs]
     found = measurements(runs)
