@@ -1,8 +1,7 @@
 """The jobs by name."""
 
-import importlib
-
-from loadtest.extra.job import Job, StaysJob
+from loadtest.extra.given import Job
+from loadtest.extra.job import StaysJob
 
 STAYS, RULES = "stays", "rules"
 
@@ -12,6 +11,7 @@ def job(name: str) -> Job:
     if name == STAYS:
         return StaysJob()
     # Only here: whoever does the common job needs neither pydantic nor YAML.
-    rules, load = (importlib.import_module(module) for module in ("loadtest.extra.rules", "loadtest.load"))
-    found: Job = rules.RulesJob(load.plant_model(load.Profile.read("full", {})))
-    return found
+    from loadtest.extra.rules import RulesJob
+    from loadtest.load import Profile, plant_model
+
+    return RulesJob(plant_model(Profile.read("full", {})))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.extra.job import EVERY_S
+from loadtest.extra.given import EVERY_S
 from loadtest.extra.jobs import RULES, STAYS
 
 EXTRA = Path(__file__).parent

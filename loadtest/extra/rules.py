@@ -5,7 +5,7 @@ one per accepted event instead of one per unit and frame. What is left out is ou
 rejects, forwards, marks.
 """
 
-from loadtest.extra.job import Came
+from loadtest.extra.given import Came
 from services.adapters.track_wire import decode_event, decode_unit, encode_unit, unit_changed
 from services.core.equipment import PlantModel
 from services.core.history import History, Verdict

@@ -18,7 +18,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
-from loadtest.extra.job import EVERY_S, FETCH, SEND, Job
+from loadtest.extra.given import EVERY_S, FETCH, SEND, Job
 from loadtest.extra.jobs import job
 from loadtest.measured import Run
 from services.topology import MARKER_KEY, SCANS, VISITS

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 import pathway as pw
 
-from loadtest.extra.job import EVERY_S, FETCH, SEND, Unit, decode_read, decode_unit, encode_unit
+from loadtest.extra.given import EVERY_S, FETCH, SEND
+from loadtest.extra.job import Unit, decode_read, decode_unit, encode_unit
 from loadtest.measured import Run
 from services.topology import MARKER_KEY, SCANS, VISITS
 

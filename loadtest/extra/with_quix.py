@@ -12,7 +12,7 @@ from typing import Any
 from quixstreams import Application, message_context
 from quixstreams.state.rocksdb import RocksDBOptions
 
-from loadtest.extra.job import EVERY_S, FETCH, SEND
+from loadtest.extra.given import EVERY_S, FETCH, SEND
 from loadtest.extra.jobs import job
 from loadtest.measured import Run
 from services.topology import MARKER_KEY, SCANS, VISITS

@@ -35,7 +35,8 @@ import org.apache.kafka.streams.state.Stores;
 /**
  * The common job of ../job.py on Kafka Streams: Processor API, one thread, units in a store with cache and changelog.
  *
- * <p>{@code Stays GUARANTEE COMMIT_MS rocksdb|memory}; broker, last offsets and result file are in the environment, as for the others.
+ * <p>{@code Stays GUARANTEE COMMIT_MS rocksdb|memory}; broker, last offsets and result file are in the environment, as
+ * for the others.
  */
 public final class Stays {
     static final int REMEMBERED = 16;
@@ -71,7 +72,8 @@ public final class Stays {
     static long micros(String text) {
         if (text.length() == 27 && text.charAt(26) == 'Z') {
             long day = LocalDate.of(digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10)).toEpochDay();
-            long seconds = day * 86_400 + digits(text, 11, 13) * 3_600L + digits(text, 14, 16) * 60L + digits(text, 17, 19);
+            long hours = day * 24 + digits(text, 11, 13);
+            long seconds = (hours * 60 + digits(text, 14, 16)) * 60 + digits(text, 17, 19);
             return seconds * 1_000_000 + digits(text, 20, 26);
         }
         Instant instant = Instant.parse(text);
@@ -176,7 +178,9 @@ public final class Stays {
         }
 
         static Serde<Unit> serde() {
-            return Serdes.serdeFrom((topic, unit) -> unit == null ? null : write(unit), (topic, data) -> data == null ? null : read(data));
+            return Serdes.serdeFrom(
+                (topic, unit) -> unit == null ? null : write(unit),
+                (topic, data) -> data == null ? null : read(data));
         }
     }
 
@@ -271,7 +275,9 @@ public final class Stays {
 
     static Topology topology(Run run, String store) {
         var bytes = Serdes.ByteArray();
-        var units = store.equals("memory") ? Stores.inMemoryKeyValueStore("units") : Stores.persistentKeyValueStore("units");
+        var units = store.equals("memory")
+            ? Stores.inMemoryKeyValueStore("units")
+            : Stores.persistentKeyValueStore("units");
         return new Topology()
             .addSource("scans", bytes.deserializer(), bytes.deserializer(), "floor.scans")
             .addProcessor("stays", () -> new Fold(run), "scans")
