@@ -22,7 +22,7 @@ class ExtraFloor(BenchFloor):
     async def check_stays(self, wanted: Stays) -> None:
         """Read everything that was sent; raises WrongResult where it is not, record for record, what is wanted."""
         found: Stays = {}
-        async for record in self._all(topology.VISITS.name):
+        async for record in self.records(topology.VISITS.name):
             if record.key != topology.MARK_KEY:
                 found.setdefault(record.key, []).append(record.value)
         wrong = differing(found, wanted)
@@ -40,7 +40,7 @@ class ExtraFloor(BenchFloor):
         if wrong:
             raise WrongResult(f"{len(wrong)} of {len(wanted)} visits differ, {wrong[0]} among them")
 
-    async def _all(self, topic: str) -> AsyncIterator[Any]:
+    async def records(self, topic: str) -> AsyncIterator[Any]:
         """Every record that is not of an aborted transaction, up to the end that this broker names truly."""
         async with AIOKafkaConsumer(
             bootstrap_servers=self.address, enable_auto_commit=False, auto_offset_reset="earliest",
