@@ -39,15 +39,16 @@ class Frame:
     """Raw records of one partition in offset order, covering the source offsets `start` to `end`.
 
     `whole` is False where offsets inside are missing without proof. `serial` counts the rewinds of the partition
-    before the frame was fetched, so that what was fetched before a rewind can be told from what came after.
+    before the frame was fetched, so that what was fetched before a rewind can be told from what came after. `round`: in
+    which round of the consumer it was handed out.
     """
 
-    __slots__ = ("end", "partition", "records", "serial", "start", "topic", "whole")
+    __slots__ = ("end", "partition", "records", "round", "serial", "start", "topic", "whole")
 
-    def __init__(self, topic: str, partition: int, fetched: Sequence[Any], serial: int) -> None:
+    def __init__(self, topic: str, partition: int, fetched: Sequence[Any], serial: int, round: int = 0) -> None:
         first, last = fetched[0], fetched[-1]
         skipped = [each for each in fetched if type(each) is Skipped]
-        self.topic, self.partition, self.serial = topic, partition, serial
+        self.topic, self.partition, self.serial, self.round = topic, partition, serial, round
         self.start: int = first.first if type(first) is Skipped else first.offset
         self.end: int = last.offset
         self.records: Sequence[Any] = [r for r in fetched if type(r) is not Skipped] if skipped else fetched
@@ -187,7 +188,7 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
             for at in range(0, len(records), MOST_RECORDS):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
-                frame = Frame(tp.topic, tp.partition, records[at : at + MOST_RECORDS], serial)
+                frame = Frame(tp.topic, tp.partition, records[at : at + MOST_RECORDS], serial, self.rounds)
                 self._frame_ends[tp].append(frame.end)
                 yield tp, self._message(tp, frame, generation)
 

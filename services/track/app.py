@@ -32,7 +32,7 @@ from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
 from services.track.handler import Lane
 from services.track.owned import Owned, Reached
-from services.track.progress import Judgement, Progress
+from services.track.progress import Judgement, Progress, Rounds
 from services.track.publisher import Publisher
 from services.track.report import Report
 
@@ -58,7 +58,7 @@ class Track:
         self._states = BatchProducer(kafka, "floor-track-state", clock, CHANGELOG_BYTES)
         self._changelog = Changelog(kafka, topology.UNITS_CHANGELOG, self._states)
         self._plants = PlantModels(kafka.brokers)
-        self._progress = Progress()
+        self._progress, self._rounds = Progress(), Rounds()
         self._ends = LogEnds()
         self._report = Report(metrics or Metrics())
         self._owned: dict[int, Owned] = {}
@@ -112,6 +112,7 @@ class Track:
         frame: Frame = event.value
         consumer = self._app.consumer
         tp = event.message.tp
+        self._rounds.taken(frame.round, asyncio.get_running_loop().time())
         owned = await self._owner(frame.partition)
         if owned is None:
             consumer.drop(event.message)
@@ -222,7 +223,7 @@ class Track:
         owned.require_state(consumer.committed_before(tp))
         if self._ends.lost(tp, offset + 1, newest):
             owned.require_whole_log(newest)
-        judgement = self._progress.judge(partition, offset, end, consumer.rounds, now)
+        judgement = self._progress.judge(partition, offset, end, self._rounds.through(consumer.rounds, now), now)
         if judgement is Judgement.READ_AGAIN:
             log.warning("partition %d: records wait after offset %d and none come; reads again", partition, offset)
             await consumer.rewind(tp, offset + 1)

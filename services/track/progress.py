@@ -9,7 +9,7 @@ from enum import Enum, auto
 READ_AGAIN_S = 3.0
 """Frames that were fetched and then cleared in a rebalance come again only if somebody asks for them."""
 ROUNDS = 3
-"""Fetched rounds that must have been handed out besides: in a backlog the other partitions take their turns first."""
+"""Fetched rounds that must have come through besides: in a backlog the other partitions take their turns first."""
 GIVE_UP_S = 60.0
 """A new process joins the group anew, which has always helped."""
 
@@ -20,6 +20,29 @@ class Judgement(Enum):
     FINE = auto()
     READ_AGAIN = auto()
     STUCK = auto()
+
+
+@dataclass(slots=True)
+class Rounds:
+    """How many rounds of the consumer have come all the way through Faust's buffer to the agent.
+
+    What was handed out waits there for its turn, seconds in a backlog, while the consumer goes round and finds nothing:
+    whoever counts its rounds asks again for records that he has. A frame that is taken proves the rounds before its own
+    to be through, or cleared in a rebalance. Where none is taken for long nothing waits, or the agent itself is stuck.
+    """
+
+    _through: int = 0
+    _taken_at: float = float("-inf")
+
+    def taken(self, round: int, now: float) -> None:
+        """The agent takes a frame of this round."""
+        self._through, self._taken_at = max(self._through, round - 1), now
+
+    def through(self, begun: int, now: float) -> int:
+        """So many are through; the consumer has begun `begun`."""
+        if now - self._taken_at > READ_AGAIN_S:
+            self._through = max(self._through, begun - 1)
+        return self._through
 
 
 @dataclass(slots=True)
@@ -39,7 +62,7 @@ class Progress:
     def judge(self, partition: int, offset: int, end: int | None, fetched: int, now: float) -> Judgement:
         """`offset`: last one folded. `end`: the one behind the last that can be read, as the newest fetch told.
 
-        `fetched`: how many rounds of all partitions the consumer has handed out.
+        `fetched`: how many rounds of all partitions have come through (Rounds).
         """
         standing = self._standing.get(partition)
         if standing is None or standing.offset != offset or end is None or end <= offset + 1:
