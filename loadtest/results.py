@@ -104,7 +104,7 @@ def machine() -> dict[str, Any]:
 
 def commit() -> str:
     """The commit measured, with `+` where files differ from it."""
-    git = ["git", "-C", str(LATEST.parent)]
+    git = ["git", "-C", str(Path(__file__).parent)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
         changed = subprocess.run([*git, "status", "--porcelain"], check=True, capture_output=True, text=True).stdout
