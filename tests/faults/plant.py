@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from services.commands.scans_client import ScansClient, Unreachable
@@ -27,6 +28,7 @@ REQUESTS_PER_S = 10
 """At most; a faster sender puts more into each."""
 UNITS = 4_000
 """More than any test has time for."""
+STAGES = ("track", "aggregate", "alert", "store", "notify", "front")
 FILES = ("visits.csv", "operations.csv", "units.csv")
 MARKS = "SELECT sum(mark) FROM sink_positions WHERE topic = 'floor.visits'"
 GETS_ON_SECONDS = 150.0
@@ -54,8 +56,9 @@ class Sender:
         async with ScansClient(self.address, "sender", patience_s=0 if self.forgetful else None) as client:
             while not self.stopping:
                 at_once = max(AT_ONCE, self.rate // REQUESTS_PER_S)
+                pause = asyncio.create_task(asyncio.sleep(at_once / self.rate))
                 await self._deliver(client, list(islice(load, at_once)))
-                await asyncio.sleep(at_once / self.rate)
+                await pause
 
     async def _deliver(self, client: ScansClient, batch: list[dict[str, Any]]) -> None:
         answered = None
@@ -98,6 +101,11 @@ class Plant:
         """Has it stopped for good?"""
         return self.up.process.poll() is not None
 
+    def looked_at(self) -> dict[str, tuple[float, int]]:
+        """Stage → memory in MB, open files."""
+        stages = {stage_of(process): process for process in self.up.family()}
+        return {name: (each.memory_info().rss / 2**20, each.num_fds()) for name, each in stages.items() if name}
+
     def require_running(self) -> None:
         """It must not have stopped for good."""
         assert self.up.process.poll() is None, "\n".join(self.up.lines[-40:])
@@ -132,6 +140,12 @@ class Plant:
     async def _floorstream(self, *words: str) -> None:
         done = await asyncio.to_thread(self.up.floorstream, *words)
         assert done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-2000:]}" + "\n".join(self.up.lines)
+
+
+def stage_of(process: psutil.Process) -> str:
+    """Which stage this is; empty for the rest."""
+    modules = [word.rpartition(".")[2] for word in process.cmdline() if word.startswith("services.")]
+    return next((module for module in modules if module in STAGES), "")
 
 
 @asynccontextmanager
