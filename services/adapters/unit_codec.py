@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from services.adapters.wire import counts_tuple
-from services.core.errors import BrokenGuarantee
 from services.core.history import NEVER, History
 from services.core.ledger import Counts, OperationLedger, Totals
 from services.core.sketch import Sketch
@@ -22,8 +21,6 @@ from services.core.windows import Slot
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 _HUGE = 1 << 63
-_FORM, _UNIT_FIELDS = 2, 12
-"""Which form of a unit is written, and how many fields it has. A form that changes is numbered anew, and refused."""
 _COUNTS = len(counts_tuple(Counts()))
 
 _VISIT_FIELDS = (
@@ -43,22 +40,16 @@ def encode_unit(history: History) -> bytes:
     head = history.head
     return _pack(
         (
-            _FORM, history.accepted, history.first_model, history.edge, history.newest, history.count,
-            history.has_voids, history.product, history.head_product, _state(history.now),
+            history.accepted, history.first_model, history.edge, history.newest, history.count, history.has_voids,
+            history.product, history.head_product, _state(history.now),
             None if head is None else _state(head) if history.count else True, history.kept,
         )
     )  # fmt: skip
 
 
 def decode_unit(data: bytes) -> History:
-    """The history `encode_unit` wrote. Raises BrokenGuarantee for what was written in another form."""
-    read = _unpack(data)
-    if len(read) != _UNIT_FIELDS or read[0] != _FORM:
-        raise BrokenGuarantee(
-            f"the state of a unit is written in another form than form {_FORM}, which this program reads: it is of "
-            "another version. Rebuild into a next generation"
-        )
-    _, accepted, first_model, edge, newest, count, has_voids, product, head_product, fields, head, kept = read
+    """The history `encode_unit` wrote."""
+    accepted, first_model, edge, newest, count, has_voids, product, head_product, fields, head, kept = _unpack(data)
     now = _read_state(fields)
     return History(
         accepted, first_model, edge, newest, count, has_voids, product, head_product,

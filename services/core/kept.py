@@ -3,15 +3,12 @@
 About 20 bytes and the ids per event, against some 700 as Python objects. In-order events append, a late one is
 spliced in, and a repeat is found without unpacking. Records lie in order of time; one of them, little-endian:
 
-    length u16 | action u8 | time i64 | model u32 | content u32 | event_id | texts
+    length u16 | action u8 | time i64 | model u32 | content u32 | texts
 
-An event_id written as a UUID is its 16 bytes, and the action has `_UUID` added; any other is the first of the texts.
 The texts are UTF-8 and joined by U+001F, which cleaned text never holds; an absent one is empty, and what is absent
 at the end is left out. A quantity is the text of its millionths.
 """
 
-import re
-from functools import lru_cache
 from struct import Struct
 
 from services.core.scan import Action, Scan
@@ -21,36 +18,18 @@ _SIZE = _HEAD.size
 _SEPARATOR = "\x1f"
 _SEPARATOR_BYTE = ord(_SEPARATOR)
 _ACTIONS = tuple(Action)
-_ABSENT = ("",) * 7
-_UUID = 0x80
-_UUID_SIZE = 16
-_is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII).fullmatch
-
-
-@lru_cache(maxsize=64)
-def _id_bytes(event_id: str) -> bytes | None:
-    """The 16 bytes of an id that is a UUID as it is commonly written (RFC 9562, lower case), None for any other."""
-    return bytes.fromhex(event_id.replace("-", "")) if _is_uuid(event_id) else None
-
-
-def _id_text(data: bytes) -> str:
-    text = data.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+_ABSENT = ("",) * 8
 
 
 def pack(scan: Scan) -> bytes:
     """One event as bytes."""
-    short = _id_bytes(scan.event_id)
-    text = f"{scan.operation or ''}\x1f{scan.work_unit or ''}\x1f{scan.product or ''}"
+    text = f"{scan.event_id}\x1f{scan.operation or ''}\x1f{scan.work_unit or ''}\x1f{scan.product or ''}"
     if scan.voids is not None or scan.quantity is not None or _is_rare(scan):
         amounts = (scan.quantity, scan.scrap_quantity, scan.quantity_delta)
         rare = (scan.voids or "", *("" if amount is None else str(amount) for amount in amounts))
         text = _SEPARATOR.join((text, *rare))
-    if short is None:
-        texts, kind = f"{scan.event_id}\x1f{text}".rstrip(_SEPARATOR).encode(), int(scan.action)
-    else:
-        texts, kind = short + text.rstrip(_SEPARATOR).encode(), scan.action | _UUID
-    return _HEAD.pack(_SIZE + len(texts), kind, scan.time, scan.model, scan.content) + texts
+    texts = text.rstrip(_SEPARATOR).encode()
+    return _HEAD.pack(_SIZE + len(texts), scan.action, scan.time, scan.model, scan.content) + texts
 
 
 def _is_rare(scan: Scan) -> bool:
@@ -86,19 +65,17 @@ def first_time(kept: bytes) -> int:
 
 def content_of(kept: bytes, event_id: str) -> int | None:
     """The content of the event kept under this id, None where there is none. Most often one search in bytes."""
-    short = _id_bytes(event_id)
-    is_uuid, wanted = short is not None, short or event_id.encode()
+    wanted = event_id.encode()
     if wanted not in kept:
         return None
     at, end = 0, len(kept)
     while at < end:
-        length, kind, _, _, content = _HEAD.unpack_from(kept, at)
+        length, _, _, _, content = _HEAD.unpack_from(kept, at)
         begin = at + _SIZE
         behind, at = begin + len(wanted), at + length
-        if kept.startswith(wanted, begin) and bool(kind & _UUID) is is_uuid:
+        if kept.startswith(wanted, begin) and (behind == at or kept[behind] == _SEPARATOR_BYTE):
             found: int = content
-            if is_uuid or behind == at or kept[behind] == _SEPARATOR_BYTE:
-                return found
+            return found
     return None
 
 
@@ -113,16 +90,12 @@ def take_first_instant(kept: bytes) -> tuple[list[Scan], bytes]:
 
 
 def _unpack_one(kept: bytes, start: int) -> tuple[Scan, int]:
-    length, kind, time, model, content = _HEAD.unpack_from(kept, start)
-    begin, end = start + _SIZE, start + length
-    if kind & _UUID:
-        event_id, begin = _id_text(kept[begin : begin + _UUID_SIZE]), begin + _UUID_SIZE
-        texts = kept[begin:end].decode().split(_SEPARATOR)
-    else:
-        event_id, *texts = kept[begin:end].decode().split(_SEPARATOR)
-    operation, work_unit, product, voids, quantity, scrap, delta = (*texts, *_ABSENT[len(texts) :])
+    length, action, time, model, content = _HEAD.unpack_from(kept, start)
+    end = start + length
+    texts = kept[start + _SIZE : end].decode().split(_SEPARATOR)
+    event_id, operation, work_unit, product, voids, quantity, scrap, delta = (*texts, *_ABSENT[len(texts) :])
     scan = Scan(
-        event_id, time, _ACTIONS[kind & ~_UUID], operation or None, model, content, work_unit or None, product or None,
+        event_id, time, _ACTIONS[action], operation or None, model, content, work_unit or None, product or None,
         voids or None, int(quantity) if quantity else None, int(scrap) if scrap else None,
         int(delta) if delta else None,
     )  # fmt: skip
