@@ -15,7 +15,15 @@ from schemas.event import Action
 from schemas.machine import MachineState
 from schemas.master import OrderChange
 from schemas.plant_alerting import Language, Measure, Priority
-from schemas.plant_document import CounterKind, DwellClock, LastingState, Presence, ReadPointAction
+from schemas.plant_document import (
+    CounterKind,
+    DwellClock,
+    EpcisAction,
+    Identifiers,
+    LastingState,
+    Presence,
+    ReadPointAction,
+)
 from schemas.rejects import Origin, Reason
 from schemas.visits import Flag, Outcome, Phase, UnitStatus
 from schemas.work_units import MachineCondition
@@ -25,6 +33,8 @@ FILE = Path(__file__).parent / "glossary.yaml"
 GROUP_OF: Mapping[type[StrEnum], str] = {
     Action: "actions",
     ReadPointAction: "actions",
+    EpcisAction: "actions",
+    Identifiers: "identifiers",
     Phase: "phases",
     UnitStatus: "statuses",
     Outcome: "outcomes",

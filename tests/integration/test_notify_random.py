@@ -80,7 +80,6 @@ async def live(seed: int, floor: Floor) -> None:
             await floor.alert(rng.choice(lives).change(rng))
             before = len(server.requests)
             if rng.random() < 0.6:
-                await no_pauses(floor)
                 await until(lambda before=before: asked(server, floor, before), "something happens", 10)
         server.mode = Mode.WELL
         await until(lambda: quiet_without_pauses(floor), "all is settled", 60)
@@ -88,6 +87,7 @@ async def live(seed: int, floor: Floor) -> None:
 
 
 async def asked(server: PhoneServer, floor: Floor, before: int) -> bool:
+    await no_pauses(floor)  # again and again: a sender may be about to note one
     return len(server.requests) > before or await floor.quiet()
 
 

@@ -118,10 +118,15 @@ async def test_a_target_in_trouble_gets_one_message_after_it_is_well(
     await until(lambda: tried(server, 1), "it was tried")
     server.mode = Mode.WELL
     if mode is Mode.REDIRECT:
+        await until(lambda: is_stuck(floor), "the sender has noted that it makes no sense to go on")
         await ask(floor.dsn, "UPDATE notify_channels SET not_before = now()")
     await until(floor.quiet, "it is sent")
     assert told(server) == [("a|x/1/firing",)]
     assert floor.metric("notify_possible_repeats_total", channel="robot") == 0
+
+
+async def is_stuck(floor: Floor) -> bool:
+    return bool(await ask(floor.dsn, "SELECT 1 FROM notify_channels WHERE stuck"))
 
 
 @pytest.mark.row(41)
