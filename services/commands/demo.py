@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         progress.unlink(missing_ok=True)
         threading.Thread(target=tell_progress, args=(progress,), daemon=True).start()
         words = ["--url", here.address, "--backfill", f"{arguments.backfill:.0f}s", "--progress", str(progress)]
-        return [Child("plant", python(FEED, *words), child_environment({}))]
+        return [Child("plant", python(FEED, *words), child_environment({}), door=True)]
 
     try:
         return started(

@@ -10,7 +10,6 @@ import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import asyncpg
 import httpx
@@ -22,6 +21,7 @@ from services.adapters.timescale_pool import connect
 from services.adapters.timescale_read import current_generation, marks
 from services.commands.options import add_instance_option, meant_instance, seconds
 from services.commands.scans_client import access_from_environment
+from services.embedded.caught_up import covered
 from services.embedded.instance import Instance
 from services.topology import MARKER_HEADER, MARKER_KEY, SCANS
 
@@ -152,10 +152,3 @@ async def progress(conn: asyncpg.Connection, client: httpx.AsyncClient) -> Progr
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise CannotTell(f"{client.base_url}v1/operations: {error or type(error).__name__}") from error
     return Progress(rows, coverage)
-
-
-def covered(board: Mapping[str, Any], generation: int) -> dict[int, int]:
-    """The offsets the plant's totals on the board include, of this generation of the log."""
-    plant = board.get("plant") or {}
-    coverage = (plant.get("state") or {}).get("coverage", {})
-    return {int(partition): at for partition, (of, at) in coverage.items() if of == generation}

@@ -26,6 +26,8 @@ class Child:
     env: Mapping[str, str] = field(default_factory=dict)  # added to our own environment
     is_ready: Callable[[], bool] | None = None  # polled until true; an OSError is a no; must return within a second
     once: bool = False  # exit 0 is its end, not a failure
+    may_start: Callable[[], bool] | None = None  # polled until true, before its first start
+    door: bool = False  # by it records come in: at the end it goes first, and what it has let in is stored
 
 
 class Supervised:
@@ -41,6 +43,7 @@ class Supervised:
         self._begun = 0.0
         self._delay = FIRST_DELAY_SECONDS
         self._next_start: float | None = time.monotonic()
+        self._may_start = child.may_start is None
 
     @property
     def pid(self) -> int | None:
@@ -50,6 +53,10 @@ class Supervised:
     def start_if_due(self) -> int | None:
         """Start it when its time has come; returns the process number if so."""
         if self._next_start is None or time.monotonic() < self._next_start:
+            return None
+        if not self._may_start and self.child.may_start is not None:
+            self._may_start = self.child.may_start()
+        if not self._may_start:
             return None
         self._next_start = None
         self._begun = time.monotonic()

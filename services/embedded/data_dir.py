@@ -1,7 +1,7 @@
-"""What a data directory was used for, so that a log that is gone is never continued, and nobody's files are removed.
+"""What a data directory was used for: a database is never continued on another log, nobody's files are removed.
 
-DATA_DIR/broker.kind says which broker's log the database belongs to. The embedded broker forgets when it stops: a
-database without its log cannot be continued, only begun anew.
+DATA_DIR/broker.kind says which broker's log the database belongs to. The embedded broker forgets when it stops: its
+log is filled again from the database (services/adapters/rebuild.py).
 """
 
 from __future__ import annotations
@@ -34,24 +34,18 @@ def refuse_foreign(data_dir: Path) -> None:
 
 
 def prepare_directory(data_dir: Path, broker: str, *, fresh: bool) -> None:
-    """Empty it if `fresh`, and raise UnusableDirectory where its database's log is gone or on another broker.
+    """Empty it if `fresh`, and raise UnusableDirectory where its database belongs to the log of another broker.
 
     The caller holds the directory (Supervisor).
     """
     if fresh:
         remove_contents(data_dir)
     used_with = kind_of(data_dir)
-    if used_with is None or used_with == broker == "apache":
+    if used_with in (None, broker):
         return
-    why = (
-        "the embedded broker forgets when it stops, so the log that its database belongs to is gone"
-        if used_with == broker
-        else f"it was used with --broker {used_with}, and its database belongs to that log"
-    )
-    again = "" if used_with != "apache" else ", or go on with --broker apache"
     raise UnusableDirectory(
-        f"{data_dir} was used before: {why}. Add --fresh to remove what it holds and begin anew, "
-        f"or give another --data-dir{again}"
+        f"{data_dir} was used with --broker {used_with}, and its database belongs to that log: go on with --broker "
+        f"{used_with}, or add --fresh to remove what it holds and begin anew, or give another --data-dir"
     )
 
 

@@ -1,8 +1,9 @@
-"""A broker and a database made ready for the stages: schema, topics, and a plant model in force."""
+"""A broker and a database made ready for the stages: schema, topics, what was stored before, a plant model in force."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,9 @@ from services.adapters.metrics import Metrics
 from services.adapters.migrate import MigrationError, migrate
 from services.adapters.plant_master import follow
 from services.adapters.plant_publish import PlantPublisher
+from services.adapters.rebuild import Life, OtherPartitions, fill_log
+from services.adapters.timescale_pool import connect
+from services.adapters.timescale_read import current_generation
 from services.adapters.topics import TopicsError, create_topics
 from services.embedded.errors import EmbeddedError
 from services.ports import BrokerAway, TooManyPending
@@ -22,20 +26,37 @@ PLANT_SECONDS = 30.0
 AUTHOR = "floorstream up"
 
 
-async def prepare(kafka: KafkaSettings, dsn: str, plant: dict[str, Any], *, replace: bool) -> int:
-    """Migrate, make topics, publish the plant; the version in force. Raises EmbeddedError.
+async def prepare(
+    kafka: KafkaSettings, dsn: str, plant: dict[str, Any], *, replace: bool, forgets: bool, say: Callable[[str], None]
+) -> tuple[int, Life]:
+    """Migrate, make topics, publish the plant; the version in force, and the life of the log. Raises EmbeddedError.
 
-    `replace`: publish also where another plant model is there already, as its next version.
+    `replace`: publish also where another plant model is there already, as its next version. `forgets`: the broker has
+    nothing of earlier runs, so what the database has is written into it again.
     """
     try:
         await migrate(dsn)
         await create_topics(kafka)
+        life = await fill_log(kafka, dsn, lambda done, of: _tell(say, done, of)) if forgets else await _going_on(dsn)
         async with asyncio.timeout(PLANT_SECONDS):
-            return await publish_plant(kafka, plant, replace=replace)
-    except (MigrationError, TopicsError, asyncpg.PostgresError) as error:
+            return await publish_plant(kafka, plant, replace=replace), life
+    except (MigrationError, TopicsError, OtherPartitions, asyncpg.PostgresError) as error:
         raise EmbeddedError(str(error)) from error
     except (BrokerAway, TooManyPending, TimeoutError, OSError) as error:
-        raise EmbeddedError(f"the plant model was not published ({error or 'no answer'}); start again") from error
+        raise EmbeddedError(f"broker and database were not made ready ({error or 'no answer'}); start again") from error
+
+
+async def _going_on(dsn: str) -> Life:
+    """The life of a log that was kept."""
+    conn = await connect(dsn, application="floorstream up")
+    try:
+        return Life(await current_generation(conn))
+    finally:
+        await conn.close()
+
+
+def _tell(say: Callable[[str], None], done: int, of: int) -> None:
+    say(f"    read back from the database 从数据库读回: {done:,} / {of:,}")
 
 
 async def publish_plant(kafka: KafkaSettings, plant: dict[str, Any], *, replace: bool) -> int:

@@ -1,6 +1,6 @@
 """Everything on one machine, from nothing to `ready http://…`: broker, database, plant model, stages, front door.
 
-hold the directory ─► broker, database ─► schema, topics, plant ─► instance.json ─► children ─► ready ─► … ─► end
+hold the directory ─► broker, database ─► schema, topics, what was stored, plant ─► children ─► ready ─► … ─► end
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from services import settings
 from services.embedded import instance
 from services.embedded.apache_part import ApachePart
 from services.embedded.broker import Broker
+from services.embedded.caught_up import CaughtUp
 from services.embedded.child import Child
 from services.embedded.data_dir import note_used, prepare_directory, refuse_foreign
 from services.embedded.database import Database
 from services.embedded.errors import EmbeddedError
+from services.embedded.keep_all import KeepAll
 from services.embedded.part import Part
 from services.embedded.prepare import prepare
 from services.embedded.stages import stage_children, stage_environment
@@ -70,7 +72,8 @@ def run_stack(stack: Stack, *, say: Callable[[str], None] = say) -> int:
 
 
 def _run(stack: Stack, supervisor: Supervisor, say: Callable[[str], None]) -> int:
-    broker = supervisor.start_part(BROKERS[stack.broker]())
+    part = BROKERS[stack.broker]()
+    broker = supervisor.start_part(part)
     database = supervisor.start_part(Database())
     embedded = stack.broker == "embedded"
     environment = stage_environment(
@@ -80,16 +83,22 @@ def _run(stack: Stack, supervisor: Supervisor, say: Callable[[str], None]) -> in
         kafka = settings.read({**os.environ, **environment}).kafka
     except settings.BadSetting as error:
         raise EmbeddedError(str(error)) from error
-    version = asyncio.run(prepare(kafka, database, stack.plant, replace=stack.plant_given))
-    note_used(stack.data_dir, stack.broker)  # not before: until the stages run the database knows nothing of the log
+    version, life = asyncio.run(
+        prepare(kafka, database, stack.plant, replace=stack.plant_given, forgets=part.forgets, say=say)
+    )
+    note_used(stack.data_dir, stack.broker)
     port = choose_port(stack.port)
     address = f"http://{HOST}:{port}"
     if stack.port is None and port != DEFAULT_PORT:
         say(f"port {DEFAULT_PORT} is taken; using {port} 端口 {DEFAULT_PORT} 已被占用，改用 {port}")
     say(f"plant model {version} is in force; the stages start 工厂模型版本 {version} 已生效，各环节正在启动")
     here = instance.publish(stack.data_dir, address=address, broker=broker, database=database)
-    children = [*stage_children(stack.data_dir, port, environment), *stack.more(here)]
-    return supervisor.run(children, ready_line=f"ready {address}", duration=stack.duration)
+    again = CaughtUp(life, database, address, say)
+    waits = {"aggregate": again.rows, "alert": again.board, "notify": again.board}
+    environment["FLOORSTREAM_GENERATION"] = str(life.generation)
+    children = [*stage_children(stack.data_dir, port, environment, waits), *stack.more(here)]
+    keep = KeepAll(broker, database, say) if part.forgets else None
+    return supervisor.run(children, ready_line=f"ready {address}", duration=stack.duration, doors_closed=keep)
 
 
 def choose_port(asked: int | None) -> int:

@@ -36,8 +36,13 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1", **environment}
 
 
-def stage_children(data_dir: Path, port: int, environment: Mapping[str, str]) -> list[Child]:
-    """The stages of one stack; what earlier ones said of being ready is forgotten. Writes METRICS_FILE."""
+def stage_children(
+    data_dir: Path, port: int, environment: Mapping[str, str], may_start: Mapping[str, Callable[[], bool]]
+) -> list[Child]:
+    """The stages of one stack; what earlier ones said of being ready is forgotten. Writes METRICS_FILE.
+
+    `may_start`: what a stage has to wait for, where it must.
+    """
     ready = data_dir.resolve() / "ready"
     ready.mkdir(mode=0o700, exist_ok=True)
     children, metrics = [], {"front": port}
@@ -47,11 +52,15 @@ def stage_children(data_dir: Path, port: int, environment: Mapping[str, str]) ->
         metrics[stage] = free_port()
         own = {"FLOORSTREAM_READY_FILE": str(file), "FLOORSTREAM_METRICS_PORT": str(metrics[stage])}
         settings = child_environment({**environment, **own})
-        children.append(Child(stage, python(f"services.{stage}"), settings, is_ready=file.exists))
+        children.append(
+            Child(
+                stage, python(f"services.{stage}"), settings, is_ready=file.exists, may_start=may_start.get(stage)
+            )
+        )  # fmt: skip
     front = child_environment({**environment, "FLOORSTREAM_PORT": str(port)})
     addresses = {stage: f"http://127.0.0.1:{number}/metrics" for stage, number in metrics.items()}
     write_private(data_dir / METRICS_FILE, json.dumps(addresses, indent=1))
-    children.append(Child("front", python(FRONT), front, is_ready=answers(port, "/readyz")))
+    children.append(Child("front", python(FRONT), front, is_ready=answers(port, "/readyz"), door=True))
     return children
 
 
@@ -72,7 +81,7 @@ def answers(port: int, path: str) -> Callable[[], bool]:
 
 
 def stage_environment(
-    broker: str, database: str, data_dir: Path, *, embedded: bool, channels: Path | None = None, public_url: str = ""
+    broker: str, database: str, data_dir: Path, *, embedded: bool, channels: Path | None = None, public_url: str = "",
 ) -> dict[str, str]:
     """The settings that the stages of one stack share; whatever the user's own say of another system is covered."""
     link_key = data_dir.resolve() / LINK_KEY_FILE

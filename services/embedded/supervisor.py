@@ -31,6 +31,8 @@ LOOP_SECONDS = 0.1
 REPORT_SECONDS = 20.0  # how often a start that takes long says whom it waits for
 # Together with the database (2.5 s) and the broker (1 s) below the 10 s that a stop may take.
 STOP_SECONDS = 6.0
+DOORS_SECONDS = 1.0  # most doors close at once; one that does not may let something in that is lost
+KEEP_SECONDS = 2.5
 STOP_STEP_SECONDS = 0.5  # head start of a child before the one that feeds it is told to stop
 
 
@@ -55,6 +57,7 @@ class Supervisor:
         self._stops_asked = 0
         self._blocking = True  # in a long call that only an exception can end
         self._handlers: dict[signal.Signals, object] = {}
+        self._doors_closed: Callable[[float], None] | None = None
 
     def __enter__(self) -> Self:
         """Take the data directory, end leftovers, listen to signals. Raises EmbeddedError if it is in use."""
@@ -90,8 +93,15 @@ class Supervisor:
         self._note_part(part)
         return address
 
-    def run(self, children: Sequence[Child], *, ready_line: str, duration: float | None = None) -> int:
-        """Run until asked to stop or `duration` seconds after everything was ready; returns the exit code."""
+    def run(
+        self, children: Sequence[Child], *, ready_line: str, duration: float | None = None,
+        doors_closed: Callable[[float], None] | None = None,
+    ) -> int:  # fmt: skip
+        """Run until asked to stop or `duration` seconds after everything was ready; returns the exit code.
+
+        `doors_closed` is called at the end when nothing comes in any more, with the seconds it may take.
+        """
+        self._doors_closed = doors_closed
         logs = self._data_dir / "logs"
         self._children = [Supervised(child, logs / f"{child.name}.log") for child in children]
         self._blocking = False
@@ -187,6 +197,7 @@ class Supervisor:
     def _stop(self) -> None:
         """SIGTERM in reverse order, so that nobody is fed into a closed mouth; then SIGKILL; then the servers."""
         deadline = time.monotonic() + STOP_SECONDS
+        self._close_doors()
         for each in reversed(self._children):
             each.send(signal.SIGTERM)
             head_start = min(STOP_STEP_SECONDS, deadline - time.monotonic())
@@ -200,6 +211,16 @@ class Supervisor:
         for part, _ in reversed(self._parts):
             part.stop()
             self._list.remove(part.name)
+
+    def _close_doors(self) -> None:
+        """Nothing comes in any more; what has come in may be put where it lasts."""
+        if self._doors_closed is None or self._stops_asked > 1:
+            return
+        doors = [each for each in self._children if each.child.door]
+        for each in doors:
+            each.send(signal.SIGTERM)
+        wait_until(lambda: not any(each.is_running() for each in doors), DOORS_SECONDS)
+        self._doors_closed(KEEP_SECONDS)
 
     def _kill(self) -> None:
         for each in self._children:
