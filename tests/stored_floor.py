@@ -43,14 +43,15 @@ class Record:
 class StoredFloor:
     """floor.scans of some partitions, what track makes of it, and a database that is given all of it."""
 
-    def __init__(self, documents: Mapping[int, dict[str, Any]], seed: int = 0) -> None:
+    def __init__(self, documents: Mapping[int, dict[str, Any]], seed: int = 0, generation: int = 1) -> None:
         """`documents`: the plant's versions as canonical documents."""
         self._random = random.Random(seed)
+        self._generation = generation
         self.logs: dict[tuple[str, int], list[Record]] = {}
         self._documents = documents
         models = {version: PlantModel.from_document(document, version) for version, document in documents.items()}
         self._lanes = [
-            Lane(p, lambda unit: partition_of(unit, SCAN_PARTITIONS), 1, models, {}, track_wire)
+            Lane(p, lambda unit: partition_of(unit, SCAN_PARTITIONS), generation, models, {}, track_wire)
             for p in range(SCAN_PARTITIONS)
         ]  # fmt: skip
         self._tracked = [0] * SCAN_PARTITIONS
@@ -110,10 +111,10 @@ class StoredFloor:
             await pool.close()
 
     async def _write(self, pool: asyncpg.Pool, without: frozenset[str]) -> None:
-        writer = SinkWriter(pool, 1)
+        writer = SinkWriter(pool, self._generation)
         wanted = {(topic, p) for topic in (SCANS, VISITS, REJECTS) for p in range(SCAN_PARTITIONS)}
         claims: dict[tuple[str, int], Claim] = await writer.claim(sorted(wanted | self.logs.keys()))
-        lanes = Lanes(1, claims, {place: claim.position for place, claim in claims.items()})
+        lanes = Lanes(self._generation, claims, {place: claim.position for place, claim in claims.items()})
         for (topic, partition), log in self.logs.items():
             if topic not in without:
                 lanes.take(topic, partition, log)

@@ -20,6 +20,7 @@ from services.adapters.rebuild_log import Refill
 from services.adapters.rebuild_rows import Lives
 from services.adapters.timescale_pool import connect
 from services.adapters.timescale_read import snapshot
+from services.adapters.wire import decode_marker
 from services.ports import Outgoing
 from services.settings import KafkaSettings
 from services.topology import MACHINES, SCANS
@@ -113,7 +114,8 @@ async def _scans(reading: asyncpg.Connection, lives: Lives, partition: int) -> A
 
 async def _machines(reading: asyncpg.Connection, lives: Lives, partition: int) -> AsyncIterator[Outgoing]:
     """Events, and between them the plant models as they came into force, by recorded time."""
-    markers = deque(await rebuild_rows.markers(reading, lives, partition))
+    told = await rebuild_rows.markers(reading, lives, partition)
+    markers = deque(marker for marker in told if decode_marker(marker[1]).model is not None)
     async for row in rebuild_rows.machines(reading, lives, partition):
         while markers and markers[0][0] <= row["recorded"]:
             yield rebuild_log.machine_marker(partition, *markers.popleft())

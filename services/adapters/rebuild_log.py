@@ -1,9 +1,9 @@
 """Stored records as they are written into a log again: the same bytes, under the time and the source of their first.
 
-    raw_scans ──► floor.scans    with header `recorded`; first coordinates of an earlier life would name other records
-    machine_events ─► floor.machines
-    alerts ──► floor.alerts      the newest version of each, so that an incident that goes on stays the same one
-    plant_models ─► floor.master
+raw_scans ──► floor.scans    with header `recorded`; first coordinates of an earlier life would name other records
+machine_events ─► floor.machines
+alerts ──► floor.alerts      the newest version of each, so that an incident that goes on stays the same one
+plant_models ─► floor.master
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping

@@ -13,6 +13,7 @@ import asyncpg
 
 from services.adapters.statements import statements
 from services.core.stored import Row
+from services.settings import BadSetting
 
 _SCAN_COLUMNS = "partition offset recorded generation unit_id event_id source key value headers marker"
 _UNIT_COLUMNS = (
@@ -112,6 +113,23 @@ class SinkWriter:
         self._generation = generation
         self._reached = reached
         self._sql = statements("store")
+
+    async def require_life(self) -> None:
+        """Raise BadSetting where our generation is over, or the next one is being made just now."""
+        async with self._pool.acquire() as conn:
+            lives = await conn.fetchrow(self._sql["lives"])
+        if lives["unfinished"] is not None:
+            raise BadSetting(
+                "the topics are being filled from the database: run `floorstream rebuild` to its end, then start again "
+                "正在用数据库重建日志：请先运行 `floorstream rebuild` 直至完成，再启动"
+            )
+        newest = lives["newest"] or 1
+        if newest > self._generation:
+            raise BadSetting(
+                f"FLOORSTREAM_GENERATION={self._generation}, but this database was rebuilt: set "
+                f"FLOORSTREAM_GENERATION={newest} for every stage "
+                f"数据库已重建：请为所有环节设置 FLOORSTREAM_GENERATION={newest}"
+            )
 
     async def claim(self, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Claim]:
         """Take over (topic, partition)s: raise their epochs, learn where to go on."""

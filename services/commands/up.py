@@ -42,7 +42,9 @@ def add_stack_options(parser: argparse.ArgumentParser, data_dir_help: str) -> No
     """The options of every command that runs the whole system."""
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help=data_dir_help)
     parser.add_argument(
-        "--fresh", action="store_true", help="remove what the data directory holds from earlier, and begin anew"
+        "--fresh",
+        action="store_true",
+        help="remove what the data directory holds from earlier and begin anew, instead of going on",
     )
     parser.add_argument(
         "--port", type=port_number, help=f"of board, ingest and reads; default {DEFAULT_PORT}, or the next free one"

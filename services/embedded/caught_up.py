@@ -1,6 +1,6 @@
 """How far a new life of the log has been counted again, so that whoever judges numbers never sees half of them.
 
-    track, store, front ─► all rows are there ─► aggregate ─► all counts are on the board ─► alert, notify
+track, store, front ─► all rows are there ─► aggregate ─► all counts are on the board ─► alert, notify
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def answers(port: int, path: str) -> Callable[[], bool]:
 
 
 def stage_environment(
-    broker: str, database: str, data_dir: Path, *, embedded: bool, channels: Path | None = None, public_url: str = "",
+    broker: str, database: str, data_dir: Path, *, embedded: bool, channels: Path | None = None, public_url: str = ""
 ) -> dict[str, str]:
     """The settings that the stages of one stack share; whatever the user's own say of another system is covered."""
     link_key = data_dir.resolve() / LINK_KEY_FILE

@@ -164,7 +164,10 @@ class Supervisor:
         self._list.remove(part.name)
         tail = f"The end of {part.log_path}:\n{log_tail(part.log_path)}"
         if part.forgets:
-            self._say(f"the {part.name} ended and what it held is lost. Everything stops. {tail}")
+            self._say(
+                f"the {part.name} ended, and with it what the database did not have yet. Everything stops; start again "
+                f"to go on from the database, and send again what was accepted in the last seconds. {tail}"
+            )
             return EXIT_GUARANTEE
         self._say(f"the {part.name} ended; starts again. {tail}")
         self._blocking = True

@@ -186,6 +186,7 @@ class Store:
             return
 
         async def claim() -> dict[tuple[str, int], Claim]:
+            await self._writer.require_life()
             # Not for partitions that are no longer ours: it would fence their owner.
             return await self._writer.claim(partitions) if assignment == self._feed.assigned else {}
 
@@ -213,6 +214,9 @@ async def serve(
     pool = await open_pool(settings.database_url, application="floorstream store", maximum=2, setup=make_staging)
     try:
         await Store(settings, SinkWriter(pool, settings.generation, reached), metrics, Pulse(ready_file)).run(stop)
+    except BadSetting as error:
+        log.error("stopping: %s", error)
+        return 2
     except Fenced as error:
         log.error("stopping: %s. Nothing of it was written here; a restart joins again", error)
         return 1

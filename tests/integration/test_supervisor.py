@@ -228,7 +228,7 @@ def test_a_lost_broker_stops_everything_with_70(start: Start) -> None:
     stack.await_ready()
     os.kill(stack.pid_of("broker"), signal.SIGKILL)
     code, output = stack.finish()
-    assert (code, "the broker ended and what it held is lost" in output) == (70, True)
+    assert (code, "the broker ended, and with it what the database did not have yet" in output) == (70, True)
 
 
 @pytest.mark.row(16)

@@ -103,15 +103,17 @@ def test_only_one_line_says_ready(up: Running) -> None:
     assert [line for line in up.lines if line.startswith("ready ")] == [f"ready {up.address}"]
 
 
-def test_ctrl_c_ends_every_process_and_the_directory_is_not_used_again(tmp_path: Path) -> None:
+def test_ctrl_c_ends_every_process_and_the_next_start_goes_on(tmp_path: Path) -> None:
     with Running(tmp_path, "up", "--port", str(free_port())) as running:
+        assert running.floorstream("scan", "GOES-ON", "ICT-IN").returncode == 0
         family = running.family()
         seconds = running.interrupt()
         assert running.process.returncode == 0
         assert seconds < 10
         assert [process for process in family if process.is_running()] == []
-    again = run(tmp_path, "up", "--data-dir", str(tmp_path / "data"))
-    assert (again.returncode, "--fresh" in again.stderr) == (2, True)
+    with Running(tmp_path, "up", "--port", str(free_port())) as running:
+        assert wip(running.address, "ICT.OP30") == 1
+        assert running.floorstream("verify").returncode == 0
 
 
 def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,12 @@
 -- Statements of the sink. Rows come by COPY into staging_<table>, temporary tables of the connection.
 -- $1 is the generation throughout.
 
+-- name: lives
+-- The newest life of the log that a rebuild has begun, and one that it has not finished filling.
+SELECT max(generation) FILTER (WHERE filled IS NOT NULL) AS newest,
+       max(generation) FILTER (WHERE filled IS NULL) AS unfinished
+FROM generations
+
 -- name: claim
 -- The new owner of partitions raises their epoch; from then on the flushes of a former owner are refused.
 INSERT INTO sink_positions AS t (topic, partition, generation, position, mark, epoch)
