@@ -17,6 +17,8 @@ Item = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
 """Key, value, headers."""
 
 REQUEST_TIMEOUT_S = 30.0
+ACKNOWLEDGED_S = 4 * REQUEST_TIMEOUT_S
+"""An idempotent producer repeats a batch for ever; after this a new process with a new connection may help."""
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
 

@@ -20,7 +20,9 @@ from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from services.adapters import batches
 from services.adapters.kafka_end import Fetch, newest_fetch
+from services.core.errors import NotYet
 
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500, which is what a scan would wait in a quiet plant."""
@@ -270,6 +272,10 @@ class FrameSchema(faust.Schema):  # type: ignore[misc]
 
 
 async def acknowledged(futures: Sequence["asyncio.Future[Any]"]) -> None:
-    """Wait for every acknowledgement; the first failure is raised."""
-    for future in futures:
-        await future
+    """Wait for every acknowledgement; the first failure is raised, NotYet where none comes for too long."""
+    try:
+        async with asyncio.timeout(batches.ACKNOWLEDGED_S):
+            for future in futures:
+                await future
+    except TimeoutError as error:
+        raise NotYet(f"the broker has acknowledged nothing for {batches.ACKNOWLEDGED_S:.0f} s") from error

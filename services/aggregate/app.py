@@ -28,7 +28,7 @@ from services.adapters.pulse import Pulse
 from services.adapters.runtime import tune_runtime
 from services.aggregate.handler import Item, Lane
 from services.aggregate.machine_lanes import MachineLanes
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, NotYet
 from services.core.pace import Pace
 from services.settings import BadSetting, StageSettings
 
@@ -187,7 +187,7 @@ class Aggregate:
 
 def exit_code(error: BaseException) -> int:
     """1 where starting again is right, 70 where nobody expected this or numbers may be wrong."""
-    return 1 if isinstance(error, KafkaError | OSError) else 70
+    return 1 if isinstance(error, KafkaError | NotYet | OSError) else 70
 
 
 def end_process(error: BaseException) -> None:

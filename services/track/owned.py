@@ -180,7 +180,8 @@ class Owned:
         except BatchTooLarge as error:
             raise BrokenGuarantee(f"the state of one frame must be one batch, and is not: {error}") from error
         self._reached("changelog sent")
-        at = int((await ack).offset)
+        await acknowledged([ack])
+        at = int(ack.result().offset)
         if at > self._next:
             self._stale |= await self._changelog.written_between(partition, epoch, self._next, at - 1)
         if at >= 0:  # a broker that has a repeat already may not say where

@@ -66,6 +66,7 @@ async def test_a_topic_that_takes_nothing(
 
 
 @TOPICS
+@pytest.mark.real_broker  # whose producer repeats for ever, which the embedded broker's does not
 @pytest.mark.row(9)
 async def test_acknowledgements_that_never_come(
     topic: str, floor: Floor, workers: TrackProcesses, proxy: ProduceProxy, via: str

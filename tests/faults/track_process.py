@@ -111,6 +111,7 @@ def main() -> int:
     environment = dict(os.environ)
     take_away(environment.get("WITHOUT", ""))
     batches.REQUEST_TIMEOUT_S = float(environment.get("REQUEST_TIMEOUT_S", batches.REQUEST_TIMEOUT_S))
+    batches.ACKNOWLEDGED_S = 4 * batches.REQUEST_TIMEOUT_S
     if "VIA" in environment:
         connect_via(environment["VIA"])
     slow = Slow(environment.get("SLOW_AT", ""), at_points(environment))
