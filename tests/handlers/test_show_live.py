@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from services.adapters.wire import encode
+from services.show import live as live_stream
 from services.show.app import ShowDeps, create_app
 from services.show.handler import Board
 from services.show.live import BACKLOG, Live, LiveResponse, TooManyClients
@@ -153,7 +154,8 @@ async def test_another_plant_model_comes_as_a_snapshot() -> None:
     assert [e["operation_id"] for e in events(client.text)[1][1]["operations"]] == ["A", "B"]
 
 
-async def test_a_client_that_does_not_read_is_closed_and_the_others_lose_nothing() -> None:
+async def stuck_beside_one_that_reads() -> None:
+    """A client that never reads is closed, and the other one gets every change."""
     board, live = stream()
     async with sending(live):
         stuck, reading = Connection(live, stuck=True), Connection(live)
@@ -162,12 +164,26 @@ async def test_a_client_that_does_not_read_is_closed_and_the_others_lose_nothing
             give(board, operation("A", as_of_us=T0 + n, queued=n))
             live.changed()
             await holds(lambda n=n: reading.changes == n + 1, f"change {n}")  # type: ignore[misc]
+        assert live.overflows == 1, "what waits for a client that never reads has no bound"
         await stuck.task
         assert not stuck.complete
         assert (live.clients, live.overflows) == (1, 1)
         reading.go()
         await reading.task
     assert [data["operations"][0]["state"]["wip"] for _, data in events(reading.text)[1:]] == list(range(BACKLOG + 2))
+
+
+@pytest.mark.row(45)
+async def test_a_client_that_does_not_read_is_closed_and_the_others_lose_nothing() -> None:
+    await stuck_beside_one_that_reads()
+
+
+@pytest.mark.row(45)
+@pytest.mark.red("bound of a client's queue")
+async def test_red_where_a_queue_has_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_stream, "BACKLOG", 1 << 40)
+    with pytest.raises(AssertionError, match="has no bound"):
+        await stuck_beside_one_that_reads()
 
 
 async def test_a_client_that_goes_is_forgotten() -> None:
@@ -179,6 +195,7 @@ async def test_a_client_that_goes_is_forgotten() -> None:
     assert live.clients == 0
 
 
+@pytest.mark.row(45)
 @pytest.mark.parametrize("address", ["/v1/live", "/v1/live/alerts"])
 async def test_more_clients_than_there_is_room_for_are_refused(address: str) -> None:
     shown = deps(most_clients=0)
@@ -190,6 +207,7 @@ async def test_more_clients_than_there_is_room_for_are_refused(address: str) -> 
         shown.live.join()
 
 
+@pytest.mark.row(45)
 async def test_a_phone_that_does_not_read_is_given_up_and_holds_up_nobody() -> None:
     shown = deps(pace_s=0.0)
     async with sending(shown.alerts.live):
@@ -217,6 +235,7 @@ async def test_a_server_that_stops_ends_the_streams_properly() -> None:
     assert [name for name, _ in events(ended.text)] == ["snapshot"]
 
 
+@pytest.mark.row(45)
 async def test_a_thousand_clients_get_every_change() -> None:
     board, live = stream()
     async with sending(live):
