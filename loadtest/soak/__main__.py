@@ -225,8 +225,8 @@ def told(found: Comparison, result: dict[str, Any], arguments: argparse.Namespac
         print("NOT THE TRUTH")
     elif result["events"] < arguments.events or result["kills"] < arguments.kills:
         print("the load was not done within the limit")
-    elif found.clean_share < CLEAN_AT_LEAST:
-        print(f"too few clean units: at least {CLEAN_AT_LEAST:.0%} are wanted")
+    elif found.clean_share < arguments.clean:
+        print(f"too few clean units: at least {arguments.clean:.0%} are wanted")
     else:
         return 0
     return 1
@@ -243,6 +243,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--rate", type=float, help="events a second at most; default: as fast as they are taken")
     top.add_argument("--limit", type=seconds, default=2400.0, metavar="40m", help="the load ends then, done or not")
     top.add_argument("--drain", type=seconds, default=600.0, metavar="10m", help="so long it may take to catch up")
+    top.add_argument("--clean", type=float, default=CLEAN_AT_LEAST, help="share of units to compare, at least")
     top.add_argument("--keep", type=Path, metavar="DIR", help="keep data and logs here")
     top.add_argument("--out", type=Path, default=RESULT, metavar="FILE", help="where the figures go")
     return top
