@@ -1,6 +1,7 @@
 """The whole product on a cluster, fed over HTTP by a sender that repeats itself, and what must hold in the end."""
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -103,8 +104,11 @@ class Plant:
 
     def looked_at(self) -> dict[str, tuple[float, int]]:
         """Stage → memory in MB, open files."""
-        stages = {stage_of(process): process for process in self.up.family()}
-        return {name: (each.memory_info().rss / 2**20, each.num_fds()) for name, each in stages.items() if name}
+        seen = {}
+        for process in self.up.family():
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that is being started again
+                seen[stage_of(process)] = (process.memory_info().rss / 2**20, process.num_fds())
+        return {name: each for name, each in seen.items() if name}
 
     def require_running(self) -> None:
         """It must not have stopped for good."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from services.embedded.instance import Instance, named
@@ -110,7 +111,7 @@ def test_ctrl_c_ends_every_process_and_the_next_start_goes_on(tmp_path: Path) ->
         seconds = running.interrupt()
         assert running.process.returncode == 0
         assert seconds < 10
-        assert [process for process in family if process.is_running()] == []
+        assert psutil.wait_procs(family, 2)[1] == []
     with Running(tmp_path, "up", "--port", str(free_port())) as running:
         assert wip(running.address, "ICT.OP30") == 1
         assert running.floorstream("verify").returncode == 0

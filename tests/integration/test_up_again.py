@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import psutil
 import pytest
 
 from services.embedded.process import free_port
@@ -23,11 +22,7 @@ def end(up: Running, how: str) -> None:
         return
     drained = up.floorstream("drain", "--timeout", "60s")  # what is not in the database yet dies with the broker
     assert drained.returncode == 0, drained.stderr
-    family = up.family()
-    for process in family:
-        process.kill()
-    psutil.wait_procs(family, 10)
-    up.process.wait(10)
+    up.kill()
 
 
 @pytest.mark.parametrize("how", ENDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,6 +92,15 @@ class Running:
         """The supervisor and all its children."""
         supervisor = psutil.Process(self.process.pid)
         return [supervisor, *supervisor.children(recursive=True)]
+
+    def kill(self) -> None:
+        """kill -9 to all of them; a child whose parent dies first may be gone before its turn."""
+        family = self.family()
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, 10)
+        self.process.wait(10)
 
     def interrupt(self) -> float:
         """Ctrl-C; the seconds until its end."""
