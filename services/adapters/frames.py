@@ -179,8 +179,8 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         self.rounds += 1
         fetched, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if fetched is None or self.should_stop:
-            return
+        if fetched is None or self.should_stop or self.app.should_stop:
+            return  # seeking back would forget the frames under way, and what is done of them could not be committed
         if not self.flow_active:
             await self.perform_seek()
             return
