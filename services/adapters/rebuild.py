@@ -21,6 +21,7 @@ from services.adapters.rebuild_rows import Lives
 from services.adapters.timescale_pool import connect
 from services.adapters.timescale_read import snapshot
 from services.adapters.wire import decode_marker
+from services.core.generations import Place
 from services.ports import Outgoing
 from services.settings import KafkaSettings
 from services.topology import MACHINES, SCANS
@@ -60,13 +61,26 @@ async def fill_log(kafka: KafkaSettings, dsn: str, tell: Tell) -> Life:
             require_partitions(lives, kafka)
             await outbox.start()
             refill = await _fill(reading, lives, kafka, outbox, tell)
-        places = [(topic, p) for topic in (SCANS.name, MACHINES.name) for p in range(kafka.scan_partitions)]
-        await rebuild_rows.begin(reading, lives, {place: refill.ends.get(place, 0) for place in places})
+        await rebuild_rows.begin(reading, lives, {place: refill.ends.get(place, 0) for place in _places(kafka)})
         ends = {p: refill.ends.get((SCANS.name, p), 0) for p in range(kafka.scan_partitions)}
         return Life(lives.newest + 1, refill.written, ends)
     finally:
         await outbox.stop()
         await reading.close()
+
+
+async def begin_filling(dsn: str, kafka: KafkaSettings) -> None:
+    """Say in the database that the topics are being made anew: until `fill_log` has ended no store starts."""
+    conn = await connect(dsn, application="floorstream rebuild")
+    try:
+        places = _places(kafka)
+        await rebuild_rows.begin(conn, await rebuild_rows.lives_of(conn), dict.fromkeys(places))
+    finally:
+        await conn.close()
+
+
+def _places(kafka: KafkaSettings) -> list[Place]:
+    return [(topic, p) for topic in (SCANS.name, MACHINES.name) for p in range(kafka.scan_partitions)]
 
 
 def require_partitions(lives: Lives, kafka: KafkaSettings) -> None:
@@ -84,6 +98,7 @@ async def _fill(
 ) -> Refill:
     refill, total = Refill(outbox), await rebuild_rows.count(reading, lives)
     told = monotonic()
+    tell(0, total)
 
     async def watched(records: AsyncIterator[Outgoing]) -> AsyncIterator[Outgoing]:
         nonlocal told

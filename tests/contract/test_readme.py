@@ -11,7 +11,7 @@ from services.core.errors import Reason
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
-MOST_LINES = 480
+MOST_LINES = 490
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BOTH = pytest.mark.parametrize("name", READMES)
 

@@ -261,6 +261,25 @@ async def test_a_log_shorter_than_what_is_stored_is_refused(
     assert "rebuild" in stores.log
 
 
+@pytest.mark.parametrize(
+    ("filled", "says"),
+    [("7", "FLOORSTREAM_GENERATION=2"), ("NULL", "floorstream rebuild")],
+    ids=["the next one has begun", "the next one is being made"],
+)
+async def test_a_store_of_a_life_that_is_over_writes_nothing(
+    fresh_broker: str, database: str, stores: StoreProcess, filled: str, says: str
+) -> None:
+    await ask(
+        database,
+        "INSERT INTO generations (generation, topic, partition, source, filled)"
+        f" VALUES (2, 'floor.scans', 0, 1, {filled})",
+    )
+    await Floor(seed=3, events=50).produce(fresh_broker)
+    assert await ended(stores.start(FLOORSTREAM_GENERATION="1")) == 2
+    assert says in stores.log
+    assert await count(database, "raw_scans") == 0
+
+
 async def test_a_database_without_tables_says_migrate(fresh_broker: str, empty_database: str, tmp_path: Path) -> None:
     stores = StoreProcess(fresh_broker, empty_database, tmp_path / "store.log")
     assert await ended(stores.start()) == 1
