@@ -19,9 +19,9 @@ from services.adapters import track_wire
 from services.adapters.frames import MOST_RECORDS
 from services.adapters.runtime import tune_runtime
 from services.core.identity import partition_of
+from services.core.pace import Pace
 from services.track.app import CHANGELOG_BYTES
 from services.track.handler import Lane
-from services.track.publisher import KEYS_PER_S, SHORTEST_S
 
 CUT_BYTES = CHANGELOG_BYTES * 3 // 4
 
@@ -39,17 +39,17 @@ def fold_through(
     lanes: Sequence[Lane], parts: Sequence[Sequence[ScanRecord]], frame_records: int, *, publishing: bool = False
 ) -> float:
     """CPU seconds of this thread for all partitions, frame by frame in turn; `publishing`: and partials."""
-    used = published = 0.0
+    pace, used, published = Pace(), 0.0, 0.0
     for begin in range(0, max(map(len, parts)), frame_records):
         for lane, part in zip(lanes, parts, strict=True):
             frame, at = part[begin : begin + frame_records], 0
             begun = time.thread_time()
             while frame and lane.offset < frame[-1].offset:
                 _, at = lane.fold(frame, at, frame[-1].offset)
-            if publishing and used - published >= SHORTEST_S:
+            if publishing and used - published >= pace.interval_us / 1_000_000:
                 published = used
                 for each in lanes:
-                    each.partials(int(KEYS_PER_S * SHORTEST_S))
+                    each.partials(pace.most)
             used += time.thread_time() - begun
     return used
 

@@ -27,10 +27,10 @@ from services.adapters.faust_app import FETCH_BYTES
 from services.adapters.frames import FETCH_WAIT_MS, MOST_RECORDS, _raw
 from services.adapters.runtime import tune_runtime
 from services.core.identity import partition_of
+from services.core.pace import Pace
 from services.settings import KafkaSettings
 from services.track.app import CHANGELOG_BYTES, OUTPUT_BYTES
 from services.track.handler import Lane
-from services.track.publisher import KEYS_PER_S, LONGEST_S, SHARE, SHORTEST_S
 
 Batch = tuple[str, int, Sequence[Item]]
 """Topic, partition, records."""
@@ -55,7 +55,7 @@ class BareFold:
             Lane(partition, self._partition_of, 1, models, table, track_wire, CHANGELOG_BYTES * 3 // 4)
             for partition, table in enumerate(tables(kafka.scan_partitions))
         ]
-        self._pause, self._published = SHORTEST_S, time.monotonic()
+        self._pace, self._published = Pace(), time.monotonic()
 
     @property
     def is_done(self) -> bool:
@@ -76,16 +76,16 @@ class BareFold:
     def partials(self) -> Iterator[Batch]:
         """What is to be published now, nothing between two pauses."""
         begun = time.monotonic()
-        if begun - self._published < self._pause:
+        if begun - self._published < self._pace.interval_us / 1_000_000:
             return
         found: dict[int, list[Item]] = {}
         for lane in self.lanes:
-            for operation, key, value in lane.partials(int(KEYS_PER_S * self._pause)):
+            for operation, key, value in lane.partials(self._pace.most):
                 found.setdefault(partition_of(operation, self._kafka.operation_partitions), []).append((key, value, ()))
         for target, items in found.items():
             yield topology.PARTIALS.name, target, items
         self._published = time.monotonic()
-        self._pause = min(LONGEST_S, max(SHORTEST_S, (self._published - begun) / SHARE))
+        self._pace.took(int((self._published - begun) * 1_000_000))
 
     def _partition_of(self, unit_id: str) -> int:
         return partition_of(unit_id, self._kafka.scan_partitions)

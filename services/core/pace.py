@@ -9,16 +9,18 @@ MOST_PER_SECOND = 5_000
 class Pace:
     """The time from one round of publishing to the next.
 
-    A round that took `t` is followed by the next after t / SHARE, kept within FASTEST_US..SLOWEST_US: so publishing
+    A round that took `t` is followed by the next after t / SHARE, kept within `fastest_us`..SLOWEST_US: so publishing
     takes less than that share of the time until the slowest pace is reached.
     """
 
-    def __init__(self) -> None:
-        self.interval_us = FASTEST_US
+    def __init__(self, fastest_us: int = FASTEST_US) -> None:
+        """`fastest_us`: from one round to the next at least."""
+        self._fastest_us = fastest_us
+        self.interval_us = fastest_us
 
     def took(self, us: int) -> None:
-        """Say how long the last round took."""
-        self.interval_us = min(max(FASTEST_US, int(us / SHARE)), SLOWEST_US)
+        """Say how much of the processor the last round took; waiting, for it or for others, costs nobody anything."""
+        self.interval_us = min(max(self._fastest_us, int(us / SHARE)), SLOWEST_US)
 
     @property
     def most(self) -> int:

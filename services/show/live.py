@@ -23,6 +23,8 @@ from services.show.screens import Document, Screen
 log = logging.getLogger(__name__)
 
 PACE_SECONDS = 0.25
+GATHERED = 0.12
+"""Of the pace passes before what has changed is told: what comes in together is told together."""
 HEARTBEAT_SECONDS = 5.0
 BACKLOG = 256
 MOST_CLIENTS = 4_000
@@ -131,9 +133,10 @@ class Live:
             if self._changed.is_set():
                 self._changed.clear()
                 if self._screen.version != self._told:
+                    await asyncio.sleep(self._pace * GATHERED)
                     self._told = self._screen.version
                     self._send(self._changes())
-                    await asyncio.sleep(self._pace)
+                    await asyncio.sleep(self._pace * (1 - GATHERED))
 
     def _changes(self) -> bytes:
         changes: Document | None = self._screen.changes(self._clock.now_us())

@@ -9,13 +9,8 @@ from services import topology
 from services.adapters.batches import BatchProducer, Item
 from services.adapters.frames import acknowledged
 from services.core.identity import partition_of
+from services.core.pace import Pace
 from services.track.owned import Owned
-
-SHORTEST_S, LONGEST_S = 0.25, 1.0
-SHARE = 0.05
-"""Of the worker's time at most goes into publishing, down to once a second."""
-KEYS_PER_S = 5_000
-"""Above so many changed keys a second the longest unsent go first, and the age is shown."""
 
 
 class Publisher:
@@ -30,14 +25,13 @@ class Publisher:
 
     async def run(self) -> None:
         """Until cancelled; raises what the broker refuses."""
-        pause = SHORTEST_S
+        pace = Pace()
         while True:
-            await asyncio.sleep(pause)
-            begun = time.monotonic()
-            acks = await self._publish(int(KEYS_PER_S * pause))
-            spent = time.monotonic() - begun
+            await asyncio.sleep(pace.interval_us / 1_000_000)
+            begun = time.thread_time()
+            acks = await self._publish(pace.most)
+            pace.took(int((time.thread_time() - begun) * 1_000_000))
             await acknowledged(acks)
-            pause = min(LONGEST_S, max(SHORTEST_S, spent / SHARE))
 
     async def _publish(self, most: int) -> list[Any]:
         by_partition: dict[int, list[Item]] = {}
