@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from services import topology
 from services.adapters.metrics import Metrics
 from services.ports import BrokerAway, Outgoing, TooManyPending
 from services.settings import KafkaSettings
@@ -28,7 +29,7 @@ START_PAUSE_SECONDS = 0.5
 STOP_SECONDS = 2.0
 PROBE_SECONDS = 1.0
 BATCH_BYTES = 256 * 1024
-REQUEST_BYTES = 4 << 20
+REQUEST_BYTES = topology.LARGEST_MASTER + (1 << 20)
 FAILED_BATCHES_BACKOFF_MS = 50
 
 

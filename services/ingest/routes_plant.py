@@ -24,8 +24,8 @@ from services.adapters.request_body import read_body
 from services.ingest.deps import Deps, measured, source
 from services.ports import BrokerAway, TooManyPending
 
-MOST_PLANT_BYTES = 512 * 1024
-MOST_RECORD_BYTES = 900 * 1024
+MOST_PLANT_BYTES = 8 * 1024 * 1024
+MOST_RECORD_BYTES = 15 * 1024 * 1024
 """A version has to fit into one record of floor.master, and 1 MiB is what brokers take by default."""
 
 
