@@ -20,7 +20,7 @@ from services.adapters.claims import Watch
 from services.adapters.kafka_span import follow_span, read_span
 from services.core.alarm import Alarm, Pending
 from services.core.alarm_rules import Rule
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.settings import KafkaSettings
 from services.topology import ALERTS, EPOCH_KEY, PENDING_PREFIX
 
@@ -48,8 +48,8 @@ class AlertReading:
                 self._take_alert(key, value)
         except ValueError as error:
             raise BrokenGuarantee(
-                f"{record.topic}/{record.partition} offset {record.offset} is not of this system ({error}): something "
-                "else writes to this topic, or the stages are of different versions"
+                Guarantee.OWN_TOPICS,
+                f"{record.topic}/{record.partition} offset {record.offset} is not of this system ({error})",
             ) from error
 
     def _take_alert(self, key: bytes, value: bytes) -> None:

@@ -23,7 +23,7 @@ from aiokafka import TopicPartition
 from services.adapters.batches import BatchProducer
 from services.adapters.claims import Watch
 from services.adapters.kafka_span import read_span
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.settings import KafkaSettings
 from services.topology import EPOCH_KEY
 
@@ -74,8 +74,9 @@ class _Reading:
         repeated = offset == self.offset
         if self.offset is not None and follows != self.offset and not self.gap and not repeated:
             raise BrokenGuarantee(
+                Guarantee.ONE_STATE,
                 f"{record.topic}/{record.partition} at {record.offset}: a state batch continues source offset "
-                f"{follows}, but the state stands at {self.offset}, and nothing was compacted in between"
+                f"{follows}, but the state stands at {self.offset}, and nothing was compacted in between",
             )
         self.offset, self.gap = offset, False
 

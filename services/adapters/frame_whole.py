@@ -17,7 +17,7 @@ from faust.types import TP
 
 from services.adapters.frames import Frame
 from services.adapters.kafka_end import LogEnds
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,9 @@ class WholeTopic:
             return False
         if self._ends.lost(tp, reading.position, newest):
             raise BrokenGuarantee(
+                Guarantee.NOTHING_LOST,
                 f"{self._topic}/{partition} ends at {newest.end}, but offset {reading.position - 1} has been read: "
-                "the log was lost, or it is another broker (FLOORSTREAM_KAFKA)"
+                "the log was lost, or it is another broker",
             )
         if reading.end is None:
             reading.end = newest.end

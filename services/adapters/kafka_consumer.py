@@ -24,7 +24,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError, UnknownMemberIdError
 
 from services.adapters.kafka_end import LogEnds, newest_fetch
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -181,7 +181,7 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             found = await self._consumer.getmany(*open_now, timeout_ms=int(timeout_s * 1000), max_records=most)
         except OffsetOutOfRangeError as error:
-            raise BrokenGuarantee(self._out_of_range(error.args[0])) from error
+            raise self._out_of_range(error.args[0]) from error
         except NoOffsetForPartitionError:
             await self._wait_for_positions()
             return {}
@@ -209,17 +209,16 @@ class GroupFeed(ConsumerRebalanceListener):  # type: ignore[misc]
         for tp, at in self._positions.items():
             newest = newest_fetch(self._consumer, tp)
             if newest is not None and self._ends.lost(tp, at, newest):
-                raise BrokenGuarantee(self._out_of_range({tp: at}, f"ends at {newest.end}"))
+                raise self._out_of_range({tp: at}, f"ends at {newest.end}")
 
-    def _out_of_range(self, offsets: Mapping[TopicPartition, int], but: str = "does not have it any more") -> str:
+    def _out_of_range(self, offsets: Mapping[TopicPartition, int], but: str = "has lost it") -> BrokenGuarantee:
         named = ", ".join(f"{tp.topic}/{tp.partition} at offset {at}" for tp, at in offsets.items())
         return lost_log(named, but)
 
 
-def lost_log(named: str, but: str) -> str:
-    """What to tell the operator of a log that does not reach what the database needs next."""
-    return (
-        f"the database goes on from {named}, but the log {but}. Records are missing for good from this log, "
-        "or it is another log. Rebuild into a next generation (floorstream rebuild), or name the right broker "
-        "or database (FLOORSTREAM_KAFKA, FLOORSTREAM_DATABASE_URL)"
+def lost_log(named: str, but: str) -> BrokenGuarantee:
+    """What a log that does not reach what the database needs next breaks."""
+    return BrokenGuarantee(
+        Guarantee.NOTHING_LOST,
+        f"the database goes on from {named}, but the log {but}: records are missing for good, or it is another log",
     )

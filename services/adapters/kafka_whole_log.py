@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from services.adapters.kafka_end import LogEnds, newest_fetch
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,9 @@ class WholeLog:
                 *self._partitions, timeout_ms=int(timeout_s * 1000), max_records=MOST_RECORDS
             )
         except OffsetOutOfRangeError as error:
-            raise BrokenGuarantee(f"{self._topic} no longer has what comes after {self._positions}: {error}") from error
+            raise BrokenGuarantee(
+                Guarantee.NOTHING_LOST, f"{self._topic} no longer has what comes after {self._positions}: {error}"
+            ) from error
         except KafkaError as error:
             if not error.retriable:
                 raise
@@ -118,8 +120,9 @@ class WholeLog:
             return
         if self._ends.lost(partition, read_up_to, newest):
             raise BrokenGuarantee(
+                Guarantee.NOTHING_LOST,
                 f"{partition.topic}/{partition.partition} ends at {newest.end}, but offset {read_up_to - 1} has been "
-                "read: the log was lost or it is another broker (FLOORSTREAM_KAFKA)"
+                "read: the log was lost or it is another broker",
             )
         if position >= newest.end:
             self._read_up.add(partition)

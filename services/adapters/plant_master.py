@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from services.adapters.kafka_whole_log import LogRecord, WholeLog
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.topology import MASTER
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,9 @@ class PlantMaster:
             elif key.startswith(ORDER_PREFIX):
                 self._take_order(key.removeprefix(ORDER_PREFIX).decode(), msgspec.json.decode(value))
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise BrokenGuarantee(f"{MASTER.name} offset {record.offset} is not master data: {error}") from error
+            raise BrokenGuarantee(
+                Guarantee.OWN_TOPICS, f"{MASTER.name} offset {record.offset} is not master data: {error}"
+            ) from error
 
     def _take_plant(self, offset: int, plant: PlantRecord) -> None:
         if plant.version in self._records:

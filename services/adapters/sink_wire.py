@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from services import topology
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.core.stored import Forwarded, FrameMark, Row, UnitChange
 from services.core.text import clean
 
@@ -127,8 +127,8 @@ def strictly(decode: Callable[[bytes], T], record: Record) -> T:
         return decode(record.value or b"")
     except UNREADABLE as error:
         raise BrokenGuarantee(
-            f"{record.topic}/{record.partition} offset {record.offset} is not a message of this system ({error}): "
-            "something else writes to this topic, or the stages are of different versions"
+            Guarantee.OWN_TOPICS,
+            f"{record.topic}/{record.partition} offset {record.offset} is not a message of this system ({error})",
         ) from error
 
 
@@ -163,8 +163,9 @@ def visits_record(record: Record, generation: int) -> UnitChange | Forwarded | F
         return Forwarded(change.forwarded)
     if change.unit is None or change.accepted < 0 or change.offset < 0:
         raise BrokenGuarantee(
+            Guarantee.OWN_TOPICS,
             f"{record.topic}/{record.partition} offset {record.offset} is neither a change of a unit nor a list of "
-            "forwarded scans: the stages are of different versions"
+            "forwarded scans",
         )
     return unit_change(change, change.unit, _JSON_NUL in (record.value or b""))
 
@@ -173,8 +174,9 @@ def of_this_life(of_record: int, generation: int, record: Record) -> bool:
     """Does the record belong to the generation this store keeps? BrokenGuarantee where it is a later one."""
     if of_record > generation:
         raise BrokenGuarantee(
+            Guarantee.ONE_LIFE,
             f"{record.topic}/{record.partition} offset {record.offset} is of generation {of_record}, this store "
-            f"keeps generation {generation}: set FLOORSTREAM_GENERATION={of_record} for every stage"
+            f"keeps generation {generation}: set FLOORSTREAM_GENERATION={of_record} for every stage",
         )
     return of_record == generation
 

@@ -24,13 +24,14 @@ from services.adapters.clock import SystemClock
 from services.adapters.faust_app import die, frame_topic, make_app, run_app
 from services.adapters.frame_whole import WholeTopic
 from services.adapters.frames import acknowledged
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels
 from services.adapters.pulse import Pulse
 from services.adapters.runtime import tune_runtime
 from services.aggregate.handler import Item, Lane
 from services.aggregate.machine_lanes import MachineLanes
-from services.core.errors import BrokenGuarantee, NotYet
+from services.core.errors import NotYet
 from services.core.pace import Pace
 from services.settings import BadSetting, StageSettings
 
@@ -211,10 +212,7 @@ def exit_code(error: BaseException) -> int:
 def end_process(error: BaseException) -> None:
     """Say why and end."""
     code = exit_code(error)
-    if isinstance(error, BrokenGuarantee):
-        log.error("stopping, exit %d: a guarantee could not be kept: %s", code, error)
-    else:
-        log.error("stopping, exit %d: what is shown could be wrong", code, exc_info=error)
+    say_why(log, code, error, "what is shown could be wrong")
     die(code)
 
 

@@ -21,6 +21,7 @@ from services.adapters.batches import BatchProducer
 from services.adapters.clock import SteadyClock, SystemClock
 from services.adapters.faust_app import die, frame_topic, make_app, run_app
 from services.adapters.frame_whole import WholeTopic
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import follow
 from services.adapters.pulse import Pulse
@@ -32,7 +33,7 @@ from services.alert.owned import Owned, Reached
 from services.alert.report import Report
 from services.core.alarm_rules import Rule, rules_of
 from services.core.equipment import PlantModel
-from services.core.errors import BrokenGuarantee, Lost, NotYet
+from services.core.errors import Lost, NotYet
 from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
 
@@ -249,12 +250,7 @@ def exit_code(error: BaseException) -> int:
 def end_process(error: BaseException) -> None:
     """Say why and end."""
     code = exit_code(error)
-    if isinstance(error, BrokenGuarantee):
-        log.error("stopping, exit %d: a guarantee could not be kept: %s", code, error)
-    elif code == 70:
-        log.error("stopping, exit %d: alerts could be wrong or missing", code, exc_info=error)
-    else:
-        log.error("stopping, exit %d: %s", code, error or repr(error))
+    say_why(log, code, error, "alerts could be wrong or missing")
     die(code)
 
 

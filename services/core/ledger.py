@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
 from services.core.equipment import PlantModel
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.core.unit import Flag, Outcome, Status, UnitState, Visit
 from services.core.windows import MINUTES, TENS, RingShape, Slot, SlotRing
 
@@ -205,13 +205,14 @@ class Ledger:
         """Raise BrokenGuarantee where the books do not balance."""
         totals = self.totals
         if totals.entered - totals.completed - totals.scrapped != totals.in_process + totals.in_transit:
-            raise BrokenGuarantee(f"the plant's ledger does not balance: {totals}")
+            raise BrokenGuarantee(Guarantee.BOOKS, f"the plant's ledger does not balance: {totals}")
         for name in self.changed_operations:
             ledger = self.operations[name]
             counts = ledger.counts
             if not counts.arrivals - counts.departures == counts.wip == len(ledger.oldest.stays):
                 raise BrokenGuarantee(
-                    f"the ledger of operation {name} does not balance: {counts}, open stays {len(ledger.oldest.stays)}"
+                    Guarantee.BOOKS,
+                    f"the ledger of operation {name} does not balance: {counts}, open stays {len(ledger.oldest.stays)}",
                 )
 
     def _count_unit(self, share: tuple[int, ...], sign: int) -> None:

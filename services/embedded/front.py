@@ -24,6 +24,7 @@ from fastapi.responses import JSONResponse
 
 from services import settings
 from services.adapters import problems
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.core.errors import BrokenGuarantee
 from services.ingest import app as ingest
@@ -144,9 +145,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 def exit_code(broken: BaseException) -> int:
     """70 where a guarantee broke, else 1: another start may do."""
-    guarantee = isinstance(broken, BrokenGuarantee)
-    log.error("stopping: %s", broken, exc_info=None if guarantee else broken)
-    return 70 if guarantee else 1
+    code = 70 if isinstance(broken, BrokenGuarantee) else 1
+    say_why(log, code, broken, "what is answered could be wrong")
+    return code
 
 
 def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], StageSettings]) -> int:

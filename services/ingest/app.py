@@ -19,11 +19,11 @@ from services.adapters.api_access import guarded
 from services.adapters.clock import SystemClock
 from services.adapters.ingest_tables import IngestTables
 from services.adapters.kafka_producer import KafkaOutbox
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import follow
 from services.adapters.plant_publish import PlantPublisher
 from services.adapters.timescale_pool import open_pool
-from services.core.errors import BrokenGuarantee
 from services.ingest import routes_epcis, routes_events, routes_health, routes_orders, routes_plant
 from services.ingest.deps import Deps
 from services.settings import BadSetting, StageSettings
@@ -125,7 +125,7 @@ async def serve(settings: StageSettings) -> int:
         await asyncio.gather(working, return_exceptions=True)
     if broken is None:
         return 0
-    log.error("stopping: %s", broken, exc_info=None if isinstance(broken, BrokenGuarantee) else broken)
+    say_why(log, 70, broken, "what is answered could be wrong")
     return 70
 
 

@@ -27,6 +27,7 @@ from services.adapters.channels.file import BadChannels
 from services.adapters.channels.opened import open_channels
 from services.adapters.clock import SystemClock
 from services.adapters.kafka_consumer import Assignment, GroupFeed
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.outbox_rows import OutboxRows, Position
 from services.adapters.plant_master import PlantMaster, follow
@@ -34,7 +35,6 @@ from services.adapters.pulse import Pulse
 from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
 from services.core.equipment import PlantModel
-from services.core.errors import BrokenGuarantee
 from services.core.notices import Step, Tell
 from services.notify.channels_file import ChannelsChanged, watch
 from services.notify.handler import Desk
@@ -253,9 +253,6 @@ def end_code(error: Exception) -> int:
     if isinstance(error, ChannelsChanged):
         log.warning("stopping: the channels file has changed; a restart takes the new one 通道文件已更改")
         return 1
-    if isinstance(error, BrokenGuarantee):
-        log.error("stopping: %s", error)
-        return 70
     if isinstance(error, KafkaError):
         log.error("stopping: the broker refuses us (%s); a restart goes on from the database's positions", error)
         return 1
@@ -265,7 +262,7 @@ def end_code(error: Exception) -> int:
     if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError):
         log.error("stopping: the database refuses us (%s): check FLOORSTREAM_DATABASE_URL", error)
         return 2
-    log.error("stopping: this was not expected, and going on could call somebody wrongly", exc_info=error)
+    say_why(log, 70, error, "going on could call somebody wrongly")
     return 70
 
 

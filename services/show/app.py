@@ -24,13 +24,13 @@ from services.adapters.alerts_read import AlertRows
 from services.adapters.clock import SystemClock
 from services.adapters.kafka_follow import Follower
 from services.adapters.kafka_producer import KafkaOutbox
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import PlantMaster
 from services.adapters.show_read import DatabaseRows
 from services.adapters.timescale_pool import open_pool
 from services.adapters.wire import encode
 from services.core.equipment import PlantModel
-from services.core.errors import BrokenGuarantee
 from services.ports import Clock, Outbox
 from services.settings import BadSetting, StageSettings
 from services.show.alert_acts import Acts
@@ -259,7 +259,7 @@ async def serve(settings: StageSettings) -> int:
         await asyncio.gather(working, return_exceptions=True)
     if broken is None:
         return 0
-    log.error("stopping: %s", broken, exc_info=None if isinstance(broken, BrokenGuarantee) else broken)
+    say_why(log, 70, broken, "what is shown could be wrong")
     return 70
 
 

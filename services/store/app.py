@@ -17,13 +17,13 @@ from aiokafka.errors import KafkaError
 
 from services import topology
 from services.adapters.kafka_consumer import Assignment, GroupFeed
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.pulse import Pulse
 from services.adapters.runtime import tune_runtime
 from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
 from services.adapters.timescale_write import Claim, Fenced, Flush, SinkWriter, make_staging
-from services.core.errors import BrokenGuarantee
 from services.settings import BadSetting, StageSettings
 from services.store.lanes import Lanes, first_positions
 
@@ -220,9 +220,6 @@ async def serve(
     except Fenced as error:
         log.error("stopping: %s. Nothing of it was written here; a restart joins again", error)
         return 1
-    except BrokenGuarantee as error:
-        log.error("stopping: %s", error)
-        return 70
     except KafkaError as error:
         # Also what a broker answers to a member whose name somebody else has taken. The positions are in the database.
         log.error("stopping: the broker refuses us (%s); a restart goes on from the database's positions", error)
@@ -233,8 +230,8 @@ async def serve(
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         log.error("stopping: the database refuses us (%s): check FLOORSTREAM_DATABASE_URL", error)
         return 2
-    except Exception:
-        log.exception("stopping: this was not expected, and going on could lose rows")
+    except Exception as error:
+        say_why(log, 70, error, "going on could lose rows")
         return 70
     finally:
         pool.terminate()

@@ -9,7 +9,7 @@ from services.adapters.sink_wire import reject_row, scan_row, visits_record
 from services.adapters.sink_wire_alerts import AlertRows, action_row
 from services.adapters.sink_wire_state import machine_row, plant_row, sample_row, work_unit_row
 from services.adapters.timescale_write import Advance, Claim, Flush
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.core.stored import Row, TableRow
 from services.store.handler import RowLane, UnitLane
 
@@ -28,7 +28,7 @@ def first_positions(stored: Mapping[Partition, int], starts: Mapping[Partition, 
     for (topic, partition), position in sorted(stored.items()):
         start = starts[topic, partition]
         if start > position and topic not in COMPACTED:
-            raise BrokenGuarantee(lost_log(f"{topic}/{partition} at offset {position}", f"begins at {start}"))
+            raise lost_log(f"{topic}/{partition} at offset {position}", f"begins at {start}")
         positions[topic, partition] = max(position, start)
     return positions
 
@@ -65,8 +65,9 @@ class Lanes:
         numbers = {topic: {p for t, p in claims if t == topic} for topic in (SCANS, VISITS)}
         if numbers[SCANS] != numbers[VISITS]:
             raise BrokenGuarantee(
+                Guarantee.ONE_LIFE,
                 f"{SCANS} and {VISITS} must have equally many partitions, but this worker was given "
-                f"{sorted(numbers[SCANS])} and {sorted(numbers[VISITS])}: the number is fixed within a generation"
+                f"{sorted(numbers[SCANS])} and {sorted(numbers[VISITS])}: the number is fixed within a generation",
             )
         for topic, partition in claims:
             if topic == SCANS:

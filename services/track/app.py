@@ -22,12 +22,13 @@ from services.adapters.clock import SystemClock
 from services.adapters.faust_app import die, frame_topic, make_app, run_app
 from services.adapters.frames import Frame
 from services.adapters.kafka_end import LogEnds
+from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
 from services.adapters.pulse import Pulse
 from services.adapters.runtime import tune_runtime
 from services.adapters.topics import TopicsError, require_topics
-from services.core.errors import BrokenGuarantee, Lost, NotYet
+from services.core.errors import Lost, NotYet
 from services.core.identity import partition_of
 from services.settings import BadSetting, StageSettings
 from services.track.handler import Lane
@@ -245,14 +246,7 @@ def exit_code(error: BaseException) -> int:
 def end_process(error: BaseException) -> None:
     """Say why and end before anything is acknowledged that was not done."""
     code = exit_code(error)
-    if isinstance(error, BrokenGuarantee):
-        log.error("stopping, exit %d: a guarantee could not be kept: %s", code, error)
-    elif isinstance(error, TopicsError):
-        log.error("stopping, exit %d: %s", code, error)
-    elif code == 1:
-        log.error("stopping, exit 1: start again when this is over: %s", error or repr(error))
-    else:
-        log.error("stopping, exit %d: going on could lose or double events", code, exc_info=error)
+    say_why(log, code, error, "going on could lose or double events")
     die(code)
 
 

@@ -20,7 +20,7 @@ from services.adapters.batches import BatchProducer, BatchTooLarge
 from services.adapters.changelog import MARK_KEY, Changelog
 from services.adapters.frames import Frame, acknowledged
 from services.adapters.kafka_end import Fetch
-from services.core.errors import BrokenGuarantee
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.track.handler import Effects, Lane
 from services.track.report import Report
 
@@ -93,8 +93,9 @@ class Owned:
         """Where the group has committed there must be a state: beginning anew would fold the rest only."""
         if self.lane.offset < 0 and committed:
             raise BrokenGuarantee(
+                Guarantee.ONE_STATE,
                 f"{topology.SCANS.name}/{self.lane.partition}: the group has committed offset {committed}, but there "
-                f"is no state: {topology.UNITS_CHANGELOG} was emptied. Rebuild into a next generation"
+                f"is no state: {topology.UNITS_CHANGELOG} was emptied",
             )
 
     def begin_behind(self, first: int) -> None:
@@ -117,9 +118,10 @@ class Owned:
         self._hole = hole
         if self._rewinds > REWINDS:
             raise BrokenGuarantee(
+                Guarantee.NOTHING_LOST,
                 f"{frame.topic}/{frame.partition}: the state stands at offset {self.lane.offset}, the log goes on at "
                 f"{frame.start} (to {frame.end}{'' if frame.whole else ', with holes'}) and no batch header explains "
-                "what is missing. Records were deleted, or this is another log: rebuild into a next generation"
+                "what is missing: records were deleted, or this is another log",
             )
         return True
 
@@ -127,8 +129,9 @@ class Owned:
         """A log that ends before the state is another log: what it says would be passed over in silence."""
         if newest is not None and newest.end <= self.lane.offset:
             raise BrokenGuarantee(
+                Guarantee.NOTHING_LOST,
                 f"{topology.SCANS.name}/{self.lane.partition} ends at offset {newest.end}, but the state includes "
-                f"offset {self.lane.offset}: the log was lost or is another one. Rebuild into a next generation"
+                f"offset {self.lane.offset}: the log was lost or is another one",
             )
 
     async def take(self, event: Any, frame: Frame) -> None:
@@ -178,7 +181,9 @@ class Owned:
         try:
             ack = await self._changelog.write(partition, epoch, offset, follows, items)
         except BatchTooLarge as error:
-            raise BrokenGuarantee(f"the state of one frame must be one batch, and is not: {error}") from error
+            raise BrokenGuarantee(
+                Guarantee.ONE_STATE, f"the state of one frame must be one batch, and is not: {error}"
+            ) from error
         self._reached("changelog sent")
         await acknowledged([ack])
         at = int(ack.result().offset)

@@ -53,7 +53,7 @@ async def test_all_brokers_lose_their_disks_at_once(
     assert plant.up.process.returncode == 70
     said = "\n".join(plant.up.lines)
     assert "exit code 70: a guarantee could not be kept" in said
-    assert "Rebuild into a next generation" in said
+    assert "floorstream rebuild" in said
 
 
 class LostLog(Exception):
