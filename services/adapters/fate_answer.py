@@ -18,7 +18,7 @@ Words = dict[str, str]
 _ORDER = (What.REFUSED, What.PENDING, What.FORWARDED)
 """Of an event that was accepted nowhere: which of its partitions speaks for it."""
 
-_MEND: Mapping[str, Words] = {
+CURES: Mapping[str, Words] = {
     Reason.MALFORMED: {
         "en": "correct at its source what is named and send it again; for local times declare sources.NAME.time_zone "
         "and time_format in the plant model, then `floorstream rejects replay`",
@@ -170,7 +170,7 @@ def _visit(change: Change) -> Document:
 
 
 def _refused(reason: str, detail: Words) -> Document:
-    return {"reason": reason, "detail": detail, "mend": _MEND[reason]}
+    return {"reason": reason, "detail": detail, "mend": CURES[reason]}
 
 
 def _record(told: Told) -> Document:
@@ -192,7 +192,7 @@ def _front_record(refusal: FrontRefusal) -> Document:
 
 
 def _refused_at_the_door(reason: str, detail: Words) -> Words:
-    name, mend = glossary()["reasons"][reason], _MEND[reason]
+    name, mend = glossary()["reasons"][reason], CURES[reason]
     return {
         "en": f"Refused at the front door as {name.en}: {detail.get('en', '')}. To mend it: {mend['en']}.",
         "zh": f"入口处拒收（{name.zh}）：{detail.get('zh', '')}。处理办法：{mend['zh']}。",
@@ -204,7 +204,7 @@ def _sentence(fate: EventFate, unit_id: str | None, language: str) -> str:
     if fate.what is What.REFUSED:
         refusal = fate.last.refusal
         assert refusal is not None
-        name, mend = glossary()["reasons"][refusal.reason], _MEND[refusal.reason][language]
+        name, mend = glossary()["reasons"][refusal.reason], CURES[refusal.reason][language]
         if english:
             return f"Refused as {name.en}: {refusal.en}. To mend it: {mend}."
         return f"已拒收（{name.zh}）：{refusal.zh}。处理办法：{mend}。"

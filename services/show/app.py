@@ -36,6 +36,7 @@ from services.settings import BadSetting, StageSettings
 from services.show.alert_acts import Acts
 from services.show.alerts import Alerts
 from services.show.handler import Board
+from services.show.integrate_plant import integrate_router
 from services.show.live import Live
 from services.show.pages import pages_router
 from services.show.rights import Rights
@@ -177,6 +178,7 @@ def router(deps: ShowDeps) -> APIRouter:
     routes.include_router(operations_router(deps.board, deps.live, deps.clock))
     routes.include_router(rows_router(deps.rows, deps.clock))
     routes.include_router(alerts_router(deps.alerts))
+    routes.include_router(integrate_router(deps.board))
     routes.include_router(pages_router())
     return routes
 

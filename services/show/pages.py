@@ -11,11 +11,11 @@ from fastapi import APIRouter, Request, Response
 from schemas.glossary import glossary
 from services.adapters.problems import NOT_FOUND, Problem
 
-BOARD, ANDON = "board", "andon"
+BOARD, ANDON, INTEGRATE = "board", "andon", "integrate"
 WORDS = "words.json"
 _PACKAGE = resources.files("services.show")
 GROUPS = (
-    "terms", "phases", "statuses", "outcomes", "flags", "machine_states", "machine_conditions",
+    "terms", "phases", "statuses", "outcomes", "flags", "reasons", "machine_states", "machine_conditions",
     "alert_priorities", "alert_measures", "alert_changes", "alert_ends", "alert_actions",
 )  # fmt: skip
 """Groups of the glossary the pages speak with."""
@@ -44,16 +44,17 @@ def pages(folder: str) -> dict[str, Page]:
     """Every file of a folder by name; the board's `words.json` holds all words of every page in both languages."""
     found: dict[str, Page] = {}
     for file in _PACKAGE.joinpath(folder).iterdir():
-        if file.is_file() and not file.name.startswith(".") and (folder, file.name) != (ANDON, WORDS):
+        if file.is_file() and not file.name.startswith(".") and (folder == BOARD or file.name != WORDS):
             found[file.name] = _page(file.name, _words() if file.name == WORDS else file.read_bytes())
     return found
 
 
 def pages_router() -> APIRouter:
-    """`/` and `/board/…`, `/andon` and `/andon/…`."""
+    """`/` and `/board/…`, `/andon` and `/andon/…`, `/integrate` and `/integrate/…`."""
     router = APIRouter(include_in_schema=False)
     _add(router, "/", BOARD)
     _add(router, "/andon", ANDON)
+    _add(router, "/integrate", INTEGRATE)
     return router
 
 
@@ -78,7 +79,7 @@ def _words() -> bytes:
         for name, entry in glossary()[group].items():
             for language, text in (("en", entry.en), ("zh", entry.zh)):
                 words[language][f"{group}.{name}"] = text
-    for folder in (BOARD, ANDON):
+    for folder in (BOARD, ANDON, INTEGRATE):
         phrases: dict[str, dict[str, str]] = json.loads(_PACKAGE.joinpath(folder, WORDS).read_bytes())
         for name, texts in phrases.items():
             for language, text in texts.items():

@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from services.show.app import ShowDeps, create_app
-from services.show.pages import ANDON, BOARD, pages
+from services.show.pages import ANDON, BOARD, INTEGRATE, pages
 from services.show.routes import _opened, _sealed
 from tests.show_floor import T0, MemoryFeed, SetClock, deps, give, model, operation, plant
 
 MARKUP = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
 SHOW = Path(__file__).parents[2] / "services" / "show"
-FOLDERS = (BOARD, ANDON)
+FOLDERS = (BOARD, ANDON, INTEGRATE)
 SCRIPTS = [script for folder in FOLDERS for script in (SHOW / folder).glob("*.js")]
 
 
@@ -102,11 +102,11 @@ async def test_health_and_metrics_are_there() -> None:
         assert (await client.get("/metrics")).headers["content-type"].startswith("text/plain")
 
 
-@pytest.mark.parametrize("address", ["/", "/andon", "/andon?t=x"])
+@pytest.mark.parametrize("address", ["/", "/andon", "/andon?t=x", "/integrate"])
 async def test_a_page_comes_with_its_files_and_a_policy(address: str) -> None:
     async with asking(deps()) as client:
         index = await client.get(address)
-        for named in re.findall(r'(?:href|src)="(/(?:board|andon)/[^"]+)"', index.text):
+        for named in re.findall(r'(?:href|src)="(/(?:board|andon|integrate)/[^"]+)"', index.text):
             assert (await client.get(named)).status_code == 200, named
     assert "script-src 'self'" in index.headers["content-security-policy"]
     assert index.headers["x-content-type-options"] == "nosniff"
@@ -130,6 +130,7 @@ def test_scripts_import_what_is_there_and_the_board_only_its_own() -> None:
     known = {folder: {f"/{folder}/{name}" for name in pages(folder)} for folder in FOLDERS}
     assert imported(BOARD) <= known[BOARD]
     assert imported(ANDON) <= known[BOARD] | known[ANDON]
+    assert imported(INTEGRATE) <= known[BOARD] | known[INTEGRATE]
 
 
 def test_a_phone_is_told_at_once_of_every_script_it_will_need() -> None:
@@ -151,7 +152,7 @@ def test_data_never_becomes_markup() -> None:
 
 def test_phones_come_over_plain_http() -> None:
     only_secure = r"randomUUID|crypto\.subtle|serviceWorker|navigator\.(?:clipboard|locks)|Notification\b"
-    for script in (SHOW / ANDON).glob("*.js"):
+    for script in [*(SHOW / ANDON).glob("*.js"), *(SHOW / INTEGRATE).glob("*.js")]:
         assert not re.search(rf"(?<!// ){only_secure}\(", script.read_text(encoding="utf-8")), script
 
 

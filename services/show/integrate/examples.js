@@ -1,0 +1,75 @@
+// The ways in as text to copy, filled with this plant's address, topics and names.
+
+const json = (value) => JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
+// Inside single quotes of a shell.
+const quoted = (text) => text.replace(/'/g, "'\\''");
+const NOW = "'\"$(date -u +%FT%TZ)\"'";
+
+// A body for curl whose time is asked of the shell.
+function body(value) {
+  return quoted(json(value)).replaceAll("@now@", NOW);
+}
+
+function curl(address, method, path, type, sent) {
+  const asked = method === "POST" ? "" : `-X ${method} `;
+  return `curl -i ${asked}${address}${path} -H 'Content-Type: ${type}' \\\n  --data-binary '${sent}'`;
+}
+
+function python(address, scan) {
+  return `import json, urllib.request, uuid
+from datetime import datetime, timezone
+
+event = json.loads(${JSON.stringify(JSON.stringify(scan))})
+event["event_id"] = str(uuid.uuid4())
+event["event_time"] = datetime.now(timezone.utc).isoformat()
+headers = {"Content-Type": "application/json", "X-Source": "my-gateway"}
+request = urllib.request.Request("${address}/v1/scans", json.dumps([event]).encode(), headers)
+with urllib.request.urlopen(request, timeout=10) as answer:
+    print(answer.status, answer.read().decode())`;
+}
+
+function kcat(topic, scan) {
+  const sent = body({ event_id: "@id@", ...scan, event_time: "@now@" }).replaceAll("@id@", "'\"$(uuidgen)\"'");
+  return `echo '${quoted(scan.unit_id)}|${sent}' |
+  kcat -P -b "$FLOORSTREAM_KAFKA" -t ${topic} -K '|' -H source=my-mes -X topic.partitioner=murmur2_random`;
+}
+
+function epcis(readPoint) {
+  return {
+    "@context": ["@floor@"],
+    type: "EPCISDocument",
+    schemaVersion: "2.0",
+    creationDate: "@now@",
+    epcisBody: {
+      eventList: [{
+        type: "ObjectEvent", action: "OBSERVE", eventTime: "@now@", eventTimeZoneOffset: "+00:00",
+        epcList: ["urn:epc:id:sgtin:4012345.011111.MY-3"],
+        readPoint: { id: `urn:floorstream:read_point:${readPoint}` },
+      }],
+    },
+  };
+}
+
+// [word of the title, text]; what needs a read point or a work unit is left out where the plant has none.
+export function examples(plant, address) {
+  const place = plant.read_points[0]?.id;
+  const found = [];
+  if (place !== undefined) {
+    const scan = (unit) => ({ unit_id: unit, read_point_id: place });
+    const now = (unit) => ({ ...scan(unit), event_time: "@now@" });
+    found.push(
+      ["integrate_http", curl(address, "POST", "/v1/scans", "application/json", body(now("MY-1")))],
+      ["integrate_lines", curl(address, "POST", "/v1/scans", "application/x-ndjson", `${body(now("MY-1"))}\n${body(now("MY-2"))}\n`)],
+      ["integrate_python", python(address, scan("MY-2"))],
+      ["integrate_kcat", kcat(plant.topics.scans, scan("MY-4"))],
+      ["integrate_epcis", curl(address, "POST", "/v1/epcis/capture", "application/json", body(epcis(place))).replaceAll("@floor@", plant.epcis_context)],
+    );
+  }
+  const unit = plant.work_units[0];
+  if (unit !== undefined) {
+    const event = { work_unit_id: unit, event_time: "@now@", state: "execute" };
+    found.push(["integrate_machine", curl(address, "POST", "/v1/machine-events", "application/json", body(event))]);
+  }
+  found.push(["integrate_plant", `curl -i ${address}/v1/plant`]);
+  return found;
+}
