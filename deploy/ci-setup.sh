@@ -13,6 +13,7 @@ wanted=(
     java:default-jre-headless   # Apache Kafka
     mvn:maven                   # fetches Apache Kafka's jars
     chromium:chromium           # the board in a browser
+    curl:curl                   # what the README and the page for integrators say to type
     prometheus:prometheus       # dashboards and alert rules on real metrics; promtool is in it
     mmdebstrap:mmdebstrap       # TimescaleDB's Apache edition in a tree of its own
     podman:podman               # the image and the compose file; the next four: what starts and connects containers
