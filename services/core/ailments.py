@@ -3,10 +3,10 @@
 Everything is a plain number somebody can check; a finding names it. Nothing here asks anybody anything.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from services.core.errors import Reason
+from services.core.cures import CURES
 from services.core.signs import Look, Signs
 
 CATCHING_UP_S = 10.0
@@ -175,39 +175,6 @@ def _sources(signs: Signs) -> Iterator[Finding]:
             )
 
 
-CURES: Mapping[str, tuple[str, str]] = {
-    Reason.MALFORMED: (
-        "floorstream rejects list --reason malformed names the field; mend the sender, then rejects replay",
-        "floorstream rejects list --reason malformed 会指出字段；修正发送方后 rejects replay",
-    ),
-    Reason.UNKNOWN_READ_POINT: (
-        "add the read point to the plant model, PUT it, then floorstream rejects replay",
-        "在工厂模型中添加该采集点并 PUT，然后 floorstream rejects replay",
-    ),
-    Reason.UNKNOWN_OPERATION: (
-        "add the operation to the plant model, PUT it, then floorstream rejects replay",
-        "在工厂模型中添加该工序并 PUT，然后 floorstream rejects replay",
-    ),
-    Reason.AMBIGUOUS_TIME: (
-        "let the source send an offset, or set its time_zone under sources in the plant model",
-        "让数据源发送带时区偏移的时间，或在工厂模型 sources 中设置 time_zone",
-    ),
-    Reason.CLOCK_AHEAD: (
-        "set the device's clock (NTP), or let it send sent_time so that its skew can be corrected",
-        "校准设备时钟（NTP），或让其发送 sent_time 以便修正偏差",
-    ),
-    Reason.TOO_LATE: (
-        "very old reads came: right after an outage; else look at the reader's clock and queue",
-        "收到很旧的读取：断网恢复后属正常；否则请检查读码器的时钟与队列",
-    ),
-    Reason.CONFLICTING_DUPLICATE: (
-        "two different events have one event_id: let the sender make them unique",
-        "两个不同事件使用了同一 event_id：请让发送方保证唯一",
-    ),
-}
-"""What to do about each reason."""
-
-
 def _refusals(signs: Signs) -> Iterator[Finding]:
     for each in signs.refusals:
         sent = each.sent + each.refused
@@ -218,7 +185,8 @@ def _refusals(signs: Signs) -> Iterator[Finding]:
                 f"{each.source}: {each.refused:,} events refused as {each.reason} in 10 min, "
                 f"{share:.0%} of what it sent",
                 f"数据源 {each.source}：10 分钟内有 {each.refused:,} 条因 {each.reason} 被拒，占 {share:.0%}",
-                *CURES[each.reason],
+                CURES[each.reason]["en"],
+                CURES[each.reason]["zh"],
             )
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from services.adapters.fate_answer import CURES
 from services.adapters.problems import NOT_READY, retry_after
+from services.core.cures import CURES
 from services.show.answers import as_json
 from services.show.handler import Board
 from services.show.pages import INTEGRATE

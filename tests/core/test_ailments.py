@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from services.core.ailments import CURES, blamed, findings
+from services.core.ailments import blamed, findings
+from services.core.cures import CURES
 from services.core.errors import Reason
 from services.core.signs import Look, Refusals, Signs, Source, Space, Waiting
 
