@@ -14,7 +14,6 @@ import pytest
 from services import topology
 from services.adapters import sink_wire
 from services.adapters import timescale_read as read
-from services.adapters.kafka_consumer import lost_log
 from services.adapters.sink_wire import LONGEST_INSTANT_US, reject_row, scan_row, visits_record
 from services.adapters.sink_wire_state import machine_row, plant_row, sample_row
 from services.adapters.timescale_pool import connect, open_pool
@@ -239,9 +238,8 @@ async def test_a_wrong_value_is_not_tried_again(pool: asyncpg.Pool) -> None:
 
 
 def test_a_log_that_begins_after_the_stored_position_is_refused() -> None:
-    with pytest.raises(BrokenGuarantee, match=r"floor\.visits/1 at offset 5"):
+    with pytest.raises(BrokenGuarantee, match=r"floor\.visits/1 at offset 5.*floorstream rebuild"):
         first_positions({("floor.visits", 1): 5}, {("floor.visits", 1): 6})
-    assert "rebuild" in lost_log("x", "y")
 
 
 def test_a_compacted_log_is_read_from_its_start() -> None:
