@@ -45,8 +45,8 @@ async def waiting(conn: asyncpg.Connection, generation: int) -> list[Waiting]:
 async def log_ends(brokers: str) -> dict[int, int]:
     """End of each partition of floor.scans, as the broker says: the embedded one may leave out its last batch."""
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, request_timeout_ms=5_000)
-    await consumer.start()
     try:
+        await consumer.start()
         found = consumer.partitions_for_topic(SCANS.name) or set()
         ends = await consumer.end_offsets([TopicPartition(SCANS.name, partition) for partition in found])
     finally:

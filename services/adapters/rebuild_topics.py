@@ -62,8 +62,8 @@ async def lengths(kafka: KafkaSettings) -> dict[Place, tuple[int, int]]:
     if not places:
         return {}
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka.brokers, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         first, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     finally:
         await consumer.stop()
@@ -100,8 +100,8 @@ async def _existing(kafka: KafkaSettings) -> set[str]:
 @asynccontextmanager
 async def _administering(kafka: KafkaSettings) -> AsyncIterator[Any]:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, client_id="floorstream-rebuild")
-    await admin.start()
     try:
+        await admin.start()
         yield admin
     finally:
         await admin.close()

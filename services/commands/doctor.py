@@ -63,6 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     instance = meant_instance(arguments)
     if instance is None:
         return 2
+    if not (instance.broker and instance.database):
+        print("doctor needs FLOORSTREAM_KAFKA and FLOORSTREAM_DATABASE_URL besides the address", file=sys.stderr)
+        return 2
     found = findings(asyncio.run(signs_of(instance, arguments.between)))
     for each in found:
         print(json.dumps(each._asdict(), ensure_ascii=False) if arguments.json else said(each))
@@ -101,7 +104,7 @@ async def signs_of(instance: Instance, between_s: float) -> Signs:
         unreachable=unreachable,
         seconds=between_s,
         spaces=_spaces(instance.data_dir),
-        generation_set=int(os.environ.get("FLOORSTREAM_GENERATION") or 0),
+        generation_set=int(generation) if (generation := os.environ.get("FLOORSTREAM_GENERATION", "")).isdigit() else 0,
         broker_bytes=_broker_bytes(instance.pid),
         **seen,
     )

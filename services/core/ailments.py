@@ -42,6 +42,7 @@ def findings(signs: Signs) -> list[Finding]:
     return [finding for judge in _JUDGES for finding in judge(signs)]
 
 
+_PARTS = {"broker": "消息代理", "database": "数据库", "front": "入口"}
 _WAIT_OR_PLANT = (
     ("wait a moment; if it stays, look into its log", "稍候；若持续，请查看其日志"),
     ("floorstream plant check FILE, then PUT /v1/plant", "先 floorstream plant check FILE，再 PUT /v1/plant"),
@@ -53,9 +54,9 @@ def _parts(signs: Signs) -> Iterator[Finding]:
         yield Finding(
             f"{part}_away",
             f"the {part} does not answer: {said}",
-            f"{part} 无应答：{said}",
+            f"{_PARTS[part]}无应答：{said}",
             f"start the {part}, or correct its address; nothing is lost meanwhile, senders are told 503",
-            f"请启动 {part} 或更正其地址；期间不会丢失数据，发送方会收到 503",
+            f"请启动{_PARTS[part]}或更正其地址；期间不会丢失数据，发送方会收到 503",
         )
     for said in signs.not_ready:
         yield Finding(
