@@ -27,8 +27,8 @@ from services.settings import BadSetting, KafkaSettings
 
 DESCRIPTION = """\
 Makes the log anew from the database, as the next generation: for a Kafka that was lost, a topic that was emptied,
-or a stage that ended with 70 and says so. The database is kept as it is; units, visits, orders of events, alerts and
-plant models come out of it again.
+or a stage that ended with 70 and says so. The database is kept as it is; scans, machine events, alerts and plant
+models are written again, units and visits follow. Production orders are not in it: send them again (PUT /v1/orders).
 
   1. Stop every stage, and whatever writes into floor.scans and floor.machines.
   2. floorstream rebuild              says what it would do, and does it where no topic has records
@@ -51,9 +51,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """What there is before anything is done. `records` lie in the log, `unstored` of them in no row."""
+    """What there is before anything is done. `records` lie in the log, `unstored` of them in no row.
+
+    `used`: something lies there or did, though retention may have removed it.
+    """
 
     lives: Lives
+    used: bool
     records: int
     unstored: int
 
@@ -100,15 +104,16 @@ async def rebuild(kafka: KafkaSettings, dsn: str, delete: bool, lose_unstored: b
     if found.lives.newest == 0:
         raise Refused("the database has no records: there is nothing to rebuild; `floorstream topics create` will do")
     require_partitions(found.lives, kafka)
-    if found.records and not delete:
+    if found.used and not delete:
         raise Refused(_plan(found))
+    await _stopped(kafka)
+    found = await look(kafka, dsn)  # what they wrote before they stopped counts as well
     if found.unstored and not lose_unstored:
         raise Refused(
             f"{found.unstored:,} records of the log are not in the database: start `floorstream run store` with the "
             f"present settings until it has read them (`floorstream drain`), or lose them with --lose-unstored "
             f"日志中有 {found.unstored:,} 条记录尚未入库：请先让 store 写完，或用 --lose-unstored 放弃"
         )
-    await _stopped(kafka)
     await begin_filling(dsn, kafka)
     print("topics are made empty 正在清空主题", flush=True)
     await rebuild_topics.make_empty(kafka)
@@ -126,7 +131,7 @@ async def look(kafka: KafkaSettings, dsn: str) -> Found:
     # What an interrupted rebuild left in the topics is in the database already.
     lacking = 0 if lives.unfinished else rebuild_topics.unstored(there, stored)
     records = sum(end - first for first, end in there.values())
-    return Found(lives, records, lacking)
+    return Found(lives, any(end for _, end in there.values()), records, lacking)
 
 
 async def _stopped(kafka: KafkaSettings) -> None:

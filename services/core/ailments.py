@@ -178,9 +178,8 @@ def _sources(signs: Signs) -> Iterator[Finding]:
 
 def _refusals(signs: Signs) -> Iterator[Finding]:
     for each in signs.refusals:
-        sent = each.sent + each.refused
-        if each.refused >= REFUSED_LEAST and each.refused > REFUSED_SHARE * sent:
-            share = each.refused / sent
+        if each.refused >= REFUSED_LEAST and each.refused > REFUSED_SHARE * each.sent:
+            share = each.refused / max(each.sent, each.refused)
             yield Finding(
                 "rejects_rising",
                 f"{each.source}: {each.refused:,} events refused as {each.reason} in 10 min, "

@@ -52,7 +52,8 @@ class Space(NamedTuple):
 class Signs:
     """Everything that was seen. `looks` are `seconds` apart; empty where broker, database or board did not answer.
 
-    `unreachable` and `front` are what they said instead; `silent_stages` those whose metrics do not answer.
+    `unreachable` is what they said instead, `not_ready` what the front lacks; `silent_stages` are those whose metrics
+    do not answer.
     `clock_off_s`: how far this machine's clock is before the database's. `generation_set`: 0 where nobody sets one.
     """
 

@@ -145,9 +145,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 def exit_code(broken: BaseException) -> int:
     """70 where a guarantee broke, else 1: another start may do."""
-    code = 70 if isinstance(broken, BrokenGuarantee) else 1
-    say_why(log, code, broken, "what is answered could be wrong")
-    return code
+    if isinstance(broken, BrokenGuarantee):
+        say_why(log, 70, broken, "what is answered could be wrong")
+        return 70
+    log.error("stopping, exit 1: another start may do", exc_info=broken)
+    return 1
 
 
 def main(environment: Mapping[str, str], read: Callable[[Mapping[str, str]], StageSettings]) -> int:

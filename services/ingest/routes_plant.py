@@ -26,7 +26,7 @@ from services.ports import BrokerAway, TooManyPending
 
 MOST_PLANT_BYTES = 8 * 1024 * 1024
 MOST_RECORD_BYTES = 15 * 1024 * 1024
-"""A version has to fit into one record of floor.master, and 1 MiB is what brokers take by default."""
+"""A version has to fit into one record of floor.master (topology.LARGEST_MASTER)."""
 
 
 def router(deps: Deps) -> APIRouter:

@@ -25,9 +25,13 @@ WITH recent AS (
 SELECT reason, source, refused,
        (SELECT count(*) FROM raw_scans AS s
         WHERE s.recorded > now() - interval '10 minutes' AND s.generation = $1 AND s.source = recent.source
-          AND NOT s.marker AND NOT s.forwarded) AS sent
+          AND NOT s.marker AND NOT s.forwarded)
+       + (SELECT count(*) FROM rejects AS r
+          WHERE r.recorded > now() - interval '10 minutes' AND r.generation = $1 AND r.source = recent.source
+            AND r.origin = 'http') AS sent -- what is refused at the front door never gets into the log
 FROM recent ORDER BY refused DESC
 
 -- name: waiting
-SELECT channel, count(*) AS n, extract(epoch FROM now() - min(created))::float8 AS oldest_s, max(reason) AS reason
+SELECT channel, count(*) AS n, extract(epoch FROM now() - min(created))::float8 AS oldest_s, 
+       (array_agg(reason ORDER BY due DESC) FILTER (WHERE reason IS NOT NULL))[1] AS reason
 FROM notifications WHERE state = 'waiting' AND generation = $1 GROUP BY channel ORDER BY channel
