@@ -38,6 +38,7 @@ class Cluster:
         self.kafka = kafka
         self.network = network
         self._directory = directory
+        self._topics: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -58,13 +59,16 @@ class Cluster:
         """New topics, with three copies; what groups have committed goes with the old ones."""
         await self.whole()
         names = {topic.name for topic in topology.TOPICS} | {topology.UNITS_CHANGELOG}
+        self._topics = set()
         async with administering(self.address) as admin:
             if old := names & set(await admin.list_topics()):
                 await admin.delete_topics(sorted(old))
             for _ in range(ASKED):
                 await until(lambda: none_of(admin, names), "the old topics are gone", WHOLE_SECONDS)
         await create_topics(self.settings)
-        await self.whole()
+        self._topics = names
+        for _ in range(ASKED):
+            await self.whole()
 
     async def whole(self) -> None:
         """Wait until every partition of every topic has a leader and all its copies in sync."""
@@ -72,7 +76,9 @@ class Cluster:
 
         async def in_sync() -> bool:
             with contextlib.suppress(KafkaError, OSError):
-                lacking[:] = [f"{t}/{p['partition']}" for t, p in await self._partitions() if len(p["isr"]) < NODES]
+                found = await self._partitions()
+                lacking[:] = self._topics - {topic for topic, _ in found}
+                lacking.extend(f"{t}/{p['partition']}" for t, p in found if len(p["isr"]) < NODES)
                 return not lacking
             return False
 

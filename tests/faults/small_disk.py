@@ -1,5 +1,6 @@
 """A disk of a few megabytes that a test can fill and empty: a tmpfs, which only root may mount."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -20,10 +21,21 @@ class SmallDisk:
         self._ballast = path / BALLAST
 
     def fill(self, leave: int = 0) -> None:
-        """Leave so many bytes free."""
-        room = os.statvfs(self.path)
+        """Leave so many bytes free, or fewer: somebody else may be writing to it at the same time."""
         with self._ballast.open("ab") as file:
-            os.posix_fallocate(file.fileno(), file.tell(), room.f_bavail * room.f_frsize - leave)
+            while (room := self._free - leave) > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), file.tell(), room)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                else:
+                    return
+
+    @property
+    def _free(self) -> int:
+        room = os.statvfs(self.path)
+        return room.f_bavail * room.f_frsize
 
     def free(self) -> None:
         """Make room again."""
