@@ -15,6 +15,8 @@ from services.embedded import process
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 10.0
 CALM_SECONDS = 30.0  # a child that has lived this long starts again with the first delay
+STILL_SECONDS = 120.0  # far above what a broker or a database that is away and comes back makes a stage wait
+WORDS_SECONDS = 5.0  # for a child that is broken off to write down where it stood
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Child:
     is_ready: Callable[[], bool] | None = None  # polled until true; an OSError is a no; must return within a second
     once: bool = False  # exit 0 is its end, not a failure
     may_start: Callable[[], bool] | None = None  # polled until true, before its first start
+    pulse: Path | None = None  # touched as long as it gets on, see services/adapters/pulse.py
+    still_seconds: float = STILL_SECONDS  # a pulse that has not moved for so long stands still
     door: bool = False  # by it records come in: at the end it goes first, and what it has let in is stored
 
 
@@ -44,6 +48,9 @@ class Supervised:
         self._delay = FIRST_DELAY_SECONDS
         self._next_start: float | None = time.monotonic()
         self._may_start = child.may_start is None
+        self._beat: float | None = None
+        self._moved: float | None = None
+        self._broken_off: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -60,6 +67,7 @@ class Supervised:
             return None
         self._next_start = None
         self._begun = time.monotonic()
+        self._beat, self._moved, self._broken_off = self._last_beat(), None, None
         self._process = process.spawn(
             self.child.argv, env={**os.environ, **self.child.env}, log_path=self.log_path, death_signal=signal.SIGTERM
         )
@@ -89,6 +97,37 @@ class Supervised:
             except OSError:
                 self.ready = False
         return self.ready
+
+    def stands_still(self) -> float | None:
+        """For how many seconds its pulse has not moved, where that is too long; None while it gets on.
+
+        Counted by when we saw it move, so that a step of the clock or a night asleep is no standstill. A life whose
+        pulse has not moved yet is starting: what it waits for may be away, and another start would not help.
+        """
+        if not self.is_running():
+            return None
+        now, beat = time.monotonic(), self._last_beat()
+        if beat != self._beat:
+            self._beat, self._moved = beat, now
+        still = 0.0 if self._moved is None else now - self._moved
+        return still if still > self.child.still_seconds else None
+
+    def break_off(self) -> bool:
+        """End a life that stands still: it is told to write down where (SIGABRT), then killed; true the first time."""
+        now = time.monotonic()
+        first = self._broken_off is None
+        if self._broken_off is None:
+            self._broken_off = now
+            self.send(signal.SIGABRT)
+        elif now - self._broken_off > WORDS_SECONDS:
+            self.send(signal.SIGKILL)
+        return first
+
+    def _last_beat(self) -> float | None:
+        try:
+            return None if self.child.pulse is None else self.child.pulse.stat().st_mtime
+        except OSError:
+            return None
 
     def is_running(self) -> bool:
         """True while its process has not ended."""

@@ -26,6 +26,7 @@ from services import settings
 from services.adapters import problems
 from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
+from services.adapters.pulse import EVERY_S, Pulse
 from services.core.errors import BrokenGuarantee
 from services.ingest import app as ingest
 from services.ingest.deps import Deps
@@ -128,11 +129,21 @@ async def serve(given: StageSettings) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stop)
         working = asyncio.create_task(run(front))
         working.add_done_callback(lambda _: stop())
+        beating = asyncio.create_task(beat(Pulse(os.environ.get("FLOORSTREAM_READY_FILE", ""))))
         await server.serve(sockets=[listening])
+        beating.cancel()
         broken = working.exception() if working.done() and not working.cancelled() else None
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
     return 0 if broken is None else exit_code(broken)
+
+
+async def beat(pulse: Pulse) -> None:
+    """Show that requests are answered: the loop turns."""
+    pulse.ready()
+    while True:
+        await asyncio.sleep(EVERY_S)
+        pulse.beat()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -26,8 +26,12 @@ METRICS_FILE = "metrics.json"
 
 
 def python(module: str, *words: str) -> list[str]:
-    """The command line of a module of ours; -P: a folder `services` where the user stands is not taken for ours."""
-    return [sys.executable, "-P", "-m", module, *words]
+    """The command line of a module of ours.
+
+    -P: a folder `services` where the user stands is not taken for ours; -X faulthandler: one that is broken off writes
+    down where it stood.
+    """
+    return [sys.executable, "-P", "-X", "faulthandler", "-m", module, *words]
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -54,13 +58,15 @@ def stage_children(
         settings = child_environment({**environment, **own})
         children.append(
             Child(
-                stage, python(f"services.{stage}"), settings, is_ready=file.exists, may_start=may_start.get(stage)
+                stage, python(f"services.{stage}"), settings,
+                is_ready=file.exists, may_start=may_start.get(stage), pulse=file,
             )
         )  # fmt: skip
-    front = child_environment({**environment, "FLOORSTREAM_PORT": str(port)})
+    pulse = ready / "front"
+    front = child_environment({**environment, "FLOORSTREAM_PORT": str(port), "FLOORSTREAM_READY_FILE": str(pulse)})
     addresses = {stage: f"http://127.0.0.1:{number}/metrics" for stage, number in metrics.items()}
     write_private(data_dir / METRICS_FILE, json.dumps(addresses, indent=1))
-    children.append(Child("front", python(FRONT), front, is_ready=answers(port, "/readyz"), door=True))
+    children.append(Child("front", python(FRONT), front, is_ready=answers(port, "/readyz"), pulse=pulse, door=True))
     return children
 
 

@@ -134,12 +134,19 @@ class Supervisor:
             pid = each.start_if_due()
             if pid is not None:
                 self._list.add(each.child.name, pid)
+            self._watch(each)
             code = each.reap()
             if code is not None:
                 final = self._child_ended(each, code)
                 if final is not None:
                     return final
         return None
+
+    def _watch(self, each: Supervised) -> None:
+        """A process that runs and does nothing is worse than none: the board would show old numbers as if they held."""
+        still = each.stands_still()
+        if still is not None and each.break_off():
+            self._say(f"{each.child.name} has stood still for {still:.0f} s; it is broken off and starts again")
 
     def _child_ended(self, each: Supervised, code: int) -> int | None:
         name = each.child.name

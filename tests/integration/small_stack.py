@@ -1,6 +1,7 @@
 """A real supervisor with small children, as a program: small_stack.py DATA_DIR CHILDREN_JSON [SECONDS [PART…]].
 
-CHILDREN_JSON is a list of {"name": …, "code": Python text, "once": bool, "ready": path of a file that says so};
+CHILDREN_JSON is a list of {"name": …, "code": Python text, "once": bool, "ready": path of a file that says so,
+"still": seconds after which that file must have been touched again};
 a PART is `broker` or `database`, whose address becomes a line of output.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.embedded.broker import Broker
-from services.embedded.child import Child
+from services.embedded.child import STILL_SECONDS, Child
 from services.embedded.database import Database
 from services.embedded.errors import EmbeddedError
 from services.embedded.part import Part
@@ -30,6 +31,8 @@ def child(data_dir: Path, given: dict[str, str]) -> Child:
         env={"PYTHONUNBUFFERED": "1"},
         is_ready=Path(ready).exists if ready else None,
         once=bool(given.get("once")),
+        pulse=Path(ready) if ready and "still" in given else None,
+        still_seconds=float(given.get("still", STILL_SECONDS)),
     )
 
 

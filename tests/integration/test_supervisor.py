@@ -53,12 +53,12 @@ class Stack:
 
     def await_lives(self, name: str, count: int) -> list[int]:
         """Wait until the child has begun so many lives."""
-        assert wait_until(lambda: len(self.lives(name)) >= count, 15), f"{name} lived {self.lives(name)}"
+        assert wait_until(lambda: len(self.lives(name)) >= count, 60), f"{name} lived {self.lives(name)}"
         return self.lives(name)
 
     def finish(self) -> tuple[int, str]:
         """Exit code and the rest of the output."""
-        out, err = self.process.communicate(timeout=15)
+        out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out + err
 
 
@@ -112,6 +112,45 @@ def test_a_child_killed_by_a_signal_starts_again(start: Start) -> None:
     stack = start({"name": "track", "code": LIVES})
     os.kill(stack.await_lives("track", 1)[0], signal.SIGKILL)
     assert len(set(stack.await_lives("track", 2))) == 2
+
+
+def beats(file: Path, for_seconds: float, afterwards: str = "time.sleep(60)") -> str:
+    """A child that touches its file for so long, and then does something else."""
+    return (
+        f"{NOTE} import faulthandler, pathlib; faulthandler.enable(); end = time.monotonic() + {for_seconds}\n"
+        f"while time.monotonic() < end: pathlib.Path({str(file)!r}).touch(); time.sleep(0.05)\n"
+        f"{afterwards}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("afterwards", "how"),
+    [("time.sleep(60)", "SIGABRT"), ("os.kill(os.getpid(), signal.SIGSTOP)", "SIGKILL")],
+    ids=["waits", "is stopped"],
+)
+def test_a_child_that_stands_still_is_broken_off_and_starts_again(
+    afterwards: str, how: str, start: Start, tmp_path: Path
+) -> None:
+    pulse = tmp_path / "pulse"
+    stack = start({"name": "track", "code": beats(pulse, 0.2, afterwards), "ready": str(pulse), "still": 1.0})
+    stack.await_lives("track", 2)
+    stack.process.send_signal(signal.SIGTERM)
+    output = stack.finish()[1]
+    assert "track has stood still for 1 s; it is broken off and starts again" in output
+    assert f"track: ended by {how}; starts again in 0.5 s" in output
+    assert how == "SIGKILL" or "most recent call first" in (tmp_path / "logs" / "track.log").read_text()
+
+
+def test_a_child_that_gets_on_or_has_not_begun_is_left_alone(start: Start, tmp_path: Path) -> None:
+    lively, starting, dead = tmp_path / "lively", tmp_path / "starting", tmp_path / "dead"
+    starting.touch()  # of an earlier life
+    stack = start(
+        {"name": "lively", "code": beats(lively, 60), "ready": str(lively), "still": 6.0},
+        {"name": "starting", "code": LIVES, "ready": str(starting), "still": 0.1},
+        {"name": "dead", "code": beats(dead, 0.1), "ready": str(dead), "still": 6.0},
+    )
+    stack.await_lives("dead", 2)
+    assert (len(stack.lives("lively")), len(stack.lives("starting"))) == (1, 1)
 
 
 def test_exit_70_of_a_child_stops_everything_and_shows_its_last_words(start: Start) -> None:
