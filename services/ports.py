@@ -1,9 +1,10 @@
 """What the rules ask of the machines: protocols that adapters fulfil and tests replace by fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from services.core.delivery import Note, Outcome
+from services.core.reading import Reading, Unreadable
 
 
 class Clock(Protocol):
@@ -69,4 +70,56 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Close its connections."""
+        ...
+
+
+NO_NOTES: Mapping[str, str | None] = {}
+
+
+class Take(Protocol):
+    """Where a collector puts what it has read. One of its own for every collector."""
+
+    async def __call__(
+        self,
+        readings: Sequence[Reading],
+        *,
+        notes: Mapping[str, str | None] = NO_NOTES,
+        unreadable: Sequence[Unreadable] = (),
+    ) -> None:
+        """Returns once all of it is on the disk: only then may a device be told so, or a position be believed.
+
+        All or nothing: after a crash either all readings, notes and refusals of a call are there or none is. A note
+        of None is forgotten. Waits as long as the queue is full; readings that no server could take are kept with
+        what is unreadable, and hinder nothing.
+        """
+        ...
+
+
+class Notes(Protocol):
+    """What a collector remembers over restarts: positions, sequence numbers. Written by `Take`, with the readings."""
+
+    async def get(self, key: str) -> str | None:
+        """The note of this key, None where there is none."""
+        ...
+
+    async def find(self, prefix: str) -> dict[str, str]:
+        """All notes whose key begins so."""
+        ...
+
+
+class Collector(Protocol):
+    """Reads one device, folder or broker, for as long as the program runs."""
+
+    @property
+    def name(self) -> str:
+        """By which logs, metrics and notes know it; once in a program."""
+        ...
+
+    @property
+    def up(self) -> bool:
+        """Is it connected to what it reads?"""
+        ...
+
+    async def run(self, take: Take, notes: Notes) -> None:
+        """Until cancelled; a device that is away is waited for. What it raises is said, and it is started again."""
         ...

@@ -2,9 +2,14 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
+from services.core.reading import Moment
 from services.ports import Clock
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 STEP_US = 1_000_000
 """A wall clock that is further from the steady one than this was set, not adjusted."""
@@ -18,6 +23,17 @@ class SystemClock:
     def now_us(self) -> int:
         """µs since the epoch, UTC."""
         return time.time_ns() // 1000
+
+
+@cache
+def _boot() -> int:
+    """Another number after every start of the machine; a container has that of its machine, as its steady clock has."""
+    return int(BOOT_ID.read_text("ascii")[:8], 16)
+
+
+def moment() -> Moment:
+    """Now, by the wall clock and by the one that nobody sets and that runs on while the machine sleeps."""
+    return Moment(time.time_ns() // 1000, _boot(), time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
 
 class Followed(NamedTuple):

@@ -1,0 +1,136 @@
+"""The durable queue at the edge: order, all or nothing, bounds, and what is left of it after a start."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.adapters.spool import Spool
+from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, read_refused, refused_reasons
+from services.core.reading import Kind, Reading, Unreadable
+from services.edge.handler import Desk
+from tests.parts import until
+
+ROOM = 1 << 30
+
+
+@pytest.fixture
+async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
+    queue = Spool(tmp_path, ROOM)
+    await queue.start()
+    yield queue
+    await queue.stop()
+
+
+def desk(spool: Spool, name: str = "gate") -> Desk:
+    return Desk(name, spool, lambda collector, taken, unreadable: None)
+
+
+def scans(*numbers: int, source: str = "mes", kind: Kind = Kind.SCAN) -> list[Reading]:
+    return [Reading(kind, source, {"event_id": f"{source}-{number}", "unit_id": "单元"}, 1) for number in numbers]
+
+
+async def ids(spool: Spool, lane: Lane, items: int = 500, size: int = ROOM) -> list[bytes]:
+    return [queued.body.split(b'"')[3] for queued in await spool.head(lane.lane, items, size)]
+
+
+async def test_each_source_and_kind_keeps_its_order(spool: Spool) -> None:
+    await desk(spool).take([*scans(1, 2), *scans(1, source="plc", kind=Kind.MACHINE)])
+    await desk(spool, "other").take(scans(3))
+    mes, plc = await spool.lanes()
+    assert (mes.source, mes.kind, mes.queued) == ("mes", "scan", 3)
+    assert (plc.source, plc.kind, plc.queued) == ("plc", "machine", 1)
+    assert await ids(spool, mes) == [b"mes-1", b"mes-2", b"mes-3"]
+    assert await ids(spool, mes, items=2) == [b"mes-1", b"mes-2"]
+    assert await ids(spool, mes, size=1) == [b"mes-1"]
+
+
+async def test_what_has_its_verdict_leaves_and_what_was_refused_is_kept(spool: Spool, tmp_path: Path) -> None:
+    await desk(spool).take(scans(1, 2, 3))
+    (lane,) = await spool.lanes()
+    _, second, third = await spool.head(lane.lane, 3, ROOM)
+    await spool.settle(lane.lane, second.id, 1, [])
+    assert await ids(spool, lane) == [b"mes-3"]
+    await desk(spool).take([], unreadable=[Unreadable("mes", b"\x00" * 10_000, "torn", "损坏")])
+    (lane,) = await spool.lanes()
+    assert (lane.queued, lane.sent, lane.oldest_us) == (1, 1, third.taken.wall_us)
+    database = open_database(tmp_path / NAME, read_only=True)
+    try:
+        (kept,) = read_refused(database, 10)
+        assert refused_reasons(database) == [("mes", "unreadable", 1)]
+    finally:
+        database.close()
+    assert (kept.en, kept.zh, kept.kind, kept.body) == ("torn", "损坏", "gate", b"\x00" * 4096)
+
+
+async def test_a_start_finds_everything_and_goes_on_behind_it(tmp_path: Path) -> None:
+    for start in range(3):
+        queue = Spool(tmp_path, ROOM)
+        await queue.start()
+        await desk(queue).take(scans(start), notes={"position": str(start)})
+        assert await desk(queue).get("position") == str(start)
+        assert await desk(queue, "other").get("position") is None
+        await queue.stop()
+    queue = Spool(tmp_path, ROOM)
+    await queue.start()
+    (lane,) = await queue.lanes()
+    assert await ids(queue, lane) == [b"mes-0", b"mes-1", b"mes-2"]
+    await queue.stop()
+
+
+async def test_notes_are_found_by_their_begin_and_forgotten(spool: Spool) -> None:
+    own = desk(spool)
+    await own.take([], notes={"file/a": "1", "file/b": "2", "filed": "3"})
+    await own.take([], notes={"file/a": None})
+    assert await own.find("file/") == {"file/b": "2"}
+
+
+async def test_a_full_queue_makes_collectors_wait_and_loses_nothing(tmp_path: Path) -> None:
+    queue = Spool(tmp_path, 200_000)
+    await queue.start()
+    total = 4_000
+
+    async def collect() -> None:
+        for begin in range(0, total, 100):
+            await desk(queue).take(scans(*range(begin, begin + 100)))
+
+    collecting = asyncio.create_task(collect())
+    async with asyncio.timeout(60):
+        await until(lambda: asyncio.sleep(0, queue.full), "the queue is full")
+        assert await queue.used_bytes() < 300_000
+        (lane,) = await queue.lanes()
+        assert lane.queued < total
+        found: list[bytes] = []
+        while len(found) < total:
+            items = await queue.head(lane.lane, 500, ROOM)
+            found += [queued.body.split(b'"')[3] for queued in items]
+            if items:
+                await queue.settle(lane.lane, items[-1].id, len(items), [])
+    await collecting
+    assert not queue.full
+    assert found == [b"mes-%d" % number for number in range(total)]
+    await queue.stop()
+
+
+async def test_calls_at_the_same_time_share_commits_and_all_count(spool: Spool) -> None:
+    own = desk(spool)
+    await asyncio.gather(*[own.take(scans(number)) for number in range(300)])
+    (lane,) = await spool.lanes()
+    assert lane.queued == 300
+
+
+async def test_two_programs_never_have_one_queue(spool: Spool, tmp_path: Path) -> None:
+    second = Spool(tmp_path, ROOM)
+    with pytest.raises(SpoolLost, match="in use"):
+        await second.start()
+    await second.stop()
+
+
+async def test_a_file_that_is_no_queue_is_said_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"this is no database" * 1000)
+    queue = Spool(tmp_path, ROOM)
+    with pytest.raises(SpoolLost, match="not a database"):
+        await queue.start()
+    await queue.stop()
+    assert (tmp_path / NAME).read_bytes() == b"this is no database" * 1000
