@@ -60,11 +60,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, judge, print."""
-    instance = meant_instance(arguments)
+    instance = meant_instance(arguments, whole="doctor")
     if instance is None:
-        return 2
-    if not (instance.broker and instance.database):
-        print("doctor needs FLOORSTREAM_KAFKA and FLOORSTREAM_DATABASE_URL besides the address", file=sys.stderr)
         return 2
     found = findings(asyncio.run(signs_of(instance, arguments.between)))
     for each in found:

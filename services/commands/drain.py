@@ -75,11 +75,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Wait; exit code 0 caught up, 1 not, 2 no floorstream named."""
-    instance = meant_instance(arguments)
+    instance = meant_instance(arguments, whole="drain")
     if instance is None:
-        return 2
-    if not (instance.broker and instance.database):
-        print("drain needs FLOORSTREAM_KAFKA and FLOORSTREAM_DATABASE_URL besides the address", file=sys.stderr)
         return 2
     try:
         behind = asyncio.run(drain(instance, arguments.timeout))

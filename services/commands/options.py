@@ -45,10 +45,17 @@ def add_instance_option(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def meant_instance(arguments: argparse.Namespace) -> Instance | None:
-    """The running floorstream that is meant; None after saying why there is none (exit code 2)."""
+def meant_instance(arguments: argparse.Namespace, *, whole: str = "") -> Instance | None:
+    """The running floorstream that is meant; None after saying why there is none (exit code 2).
+
+    `whole`: the command that needs its broker and its database too, by name.
+    """
     try:
-        return find_instance(arguments.instance, os.environ)
+        instance = find_instance(arguments.instance, os.environ)
     except InstanceNotFound as error:
         print(error, file=sys.stderr)
         return None
+    if whole and not (instance.broker and instance.database):
+        print(f"{whole} needs FLOORSTREAM_KAFKA and FLOORSTREAM_DATABASE_URL besides the address", file=sys.stderr)
+        return None
+    return instance
