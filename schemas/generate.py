@@ -1,4 +1,4 @@
-"""Write `json/`: a JSON Schema per message, the plant file's, and `asyncapi.yaml`, all from the models.
+"""Write `json/`: a JSON Schema per message, the plant file's, the mapping's, and `asyncapi.yaml`, from the models.
 
 python -m schemas.generate           write them
 python -m schemas.generate --check   exit 1 and name those that are stale
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from schemas.mapping_document import MappingDocument
 from schemas.plant_document import PlantDocument
 from schemas.registry import REQUESTS, TOPICS, Topic
 
@@ -27,6 +28,7 @@ def generated() -> dict[str, str]:
     models = [model for topic in (*TOPICS, *REQUESTS) for model in topic.models]
     files = {f"{model.__name__}.schema.json": _schema(model) for model in models}
     files["plant.schema.json"] = _schema(PlantDocument)
+    files["mapping.schema.json"] = _schema(MappingDocument)
     files["asyncapi.yaml"] = yaml.safe_dump(_asyncapi(), allow_unicode=True, sort_keys=False, width=110)
     return files
 

@@ -142,7 +142,9 @@ class Source(Part):
     time_zone: TimeZone | None = Field(
         default=None, description="zone of local times without an offset; without it they are refused"
     )
-    time_format: TimeFormat = Field(default="rfc3339", description="rfc3339, epoch_s, epoch_ms or a strptime pattern")
+    time_format: TimeFormat = Field(
+        default="rfc3339", description="rfc3339, iso, epoch_s, epoch_ms, epoch_us or a strptime pattern"
+    )
     identifiers: Identifiers = Field(
         default=Identifiers.TEXT,
         description="gs1: its units are GS1 element strings, Digital Links or EPC URNs as scanned; default text",

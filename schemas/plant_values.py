@@ -163,7 +163,7 @@ def _time_zone(value: object) -> str:
 
 def _time_format(value: object) -> str:
     """A named format, or a strptime pattern that gives back a whole instant."""
-    if value in ("rfc3339", "epoch_s", "epoch_ms"):
+    if value in ("rfc3339", "iso", "epoch_s", "epoch_ms", "epoch_us"):
         return str(value)
     probe = datetime(2026, 11, 23, 14, 5)  # noqa: DTZ001 - only written and read back by the pattern
     try:
@@ -175,8 +175,9 @@ def _time_format(value: object) -> str:
         pass
     raise bilingual(
         "format",
-        'expected rfc3339, epoch_s, epoch_ms or a pattern down to the minute such as "%Y-%m-%d %H:%M:%S"',
-        '应为 rfc3339、epoch_s、epoch_ms，或精确到分钟的格式，例如 "%Y-%m-%d %H:%M:%S"',
+        "expected rfc3339, iso, epoch_s, epoch_ms, epoch_us or a pattern down to the minute such as "
+        '"%Y-%m-%d %H:%M:%S"',
+        '应为 rfc3339、iso、epoch_s、epoch_ms、epoch_us，或精确到分钟的格式，例如 "%Y-%m-%d %H:%M:%S"',
     )
 
 

@@ -24,6 +24,8 @@ _AS_WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{6}Z", re.ASCII)
 _NAIVE = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d):([0-5]\d)(?:\.(\d{1,6})\d*)?", re.ASCII).fullmatch
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d+)?", re.ASCII).fullmatch
 _FRACTION = re.compile(r"(?<=[.,]\d{6})\d+(?!\d)", re.ASCII)
+_DATE_ALONE = 10
+"""Characters at most of a date without a time of day."""
 _SCALE = (0, 100_000, 10_000, 1_000, 100, 10, 1)
 """What the last digit of a fraction with so many digits is worth in µs."""
 
@@ -88,7 +90,9 @@ def _minute_text(minute: int) -> str:
 
 
 class SourceClock:
-    """How one source writes its times: `rfc3339`, `epoch_s`, `epoch_ms` or a strptime pattern, and in which zone.
+    """How one source writes its times: `rfc3339`, `iso`, `epoch_s`, `_ms` or `_us`, or a strptime pattern; its zone.
+
+    `iso` is any form of ISO 8601 that names a moment: a blank for the T, no seconds, a comma before the fraction.
 
     A local time that did not exist (the clock was set forward over it) is an error, one that existed twice is
     `AmbiguousTime`.
@@ -108,12 +112,16 @@ class SourceClock:
             return parse_instant(text)
         if self._format in _EPOCH_UNITS:
             return _in_range(_number_us(text, self._format))
-        return self._by_pattern(text)
+        return self._by_iso(text) if self._format == "iso" else self._by_pattern(text)
 
     def write(self, us: int) -> str:
         """The instant as text that `parse` of this clock gives back, even where its pattern takes Z for a letter."""
         text = format_instant(us)
         return text[:-1] + "+00:00" if self._own_z else text
+
+    def write_with_offset(self, us: int) -> str:
+        """The instant as text that every clock reads, whatever it declares."""
+        return format_instant(us)[:-1] + "+00:00"
 
     def _rfc3339(self, text: str, zone: ZoneInfo) -> int:
         match = _NAIVE(text)
@@ -129,6 +137,18 @@ class SourceClock:
             moment = datetime.strptime(_FRACTION.sub("", text), self._format)  # noqa: DTZ007 - the zone follows
         except ValueError:
             raise ValueError(f"expected the form {self._format}, or an instant with offset") from None
+        return self._moment_us(moment)
+
+    def _by_iso(self, text: str) -> int:
+        try:
+            if len(text) <= _DATE_ALONE:
+                raise ValueError("a date alone")
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError("expected a date and time in ISO 8601 such as 2026-11-23 14:00:00") from None
+        return self._moment_us(moment)
+
+    def _moment_us(self, moment: datetime) -> int:
         if moment.tzinfo is not None:
             return _in_range((moment - EPOCH) // _MICROSECOND)
         if self._zone is None:
@@ -136,16 +156,17 @@ class SourceClock:
         return _in_range(_local_us(moment, self._zone))
 
 
-_EPOCH_UNITS = {"epoch_s": (6, 1_000_000), "epoch_ms": (3, 1_000)}
+_EPOCH_UNITS = {"epoch_s": (6, 1_000_000), "epoch_ms": (3, 1_000), "epoch_us": (0, 1)}
 """How many decimal places of each unit are whole µs, and how many µs it has."""
+_UNIT_NAMES = {"epoch_s": "seconds", "epoch_ms": "milliseconds", "epoch_us": "microseconds"}
 
 
 def _number_us(text: str, unit: str) -> int:
     if not _NUMBER(text):
-        raise ValueError(f"expected {'seconds' if unit == 'epoch_s' else 'milliseconds'} since 1970 as a number")
+        raise ValueError(f"expected {_UNIT_NAMES[unit]} since 1970 as a number")
     whole, _, fraction = text.partition(".")
     places, us = _EPOCH_UNITS[unit]
-    return int(whole) * us + int((fraction + "000000")[:places])
+    return int(whole) * us + int((fraction + "000000")[:places] or 0)
 
 
 def _local_us(moment: datetime, zone: tzinfo) -> int:
