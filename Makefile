@@ -6,7 +6,7 @@ BENCH_VENV := .venv.bench
 EXTRA_VENV := .venv.extra
 ARGS :=
 
-.PHONY: help install demo test test-slow faults faults-red bench bench-quick bench-extra soak lint lock clean
+.PHONY: help install demo test test-slow faults faults-red bench bench-quick bench-extra soak lint generate lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -49,6 +49,9 @@ soak: install ## 2 million simulated events on Apache Kafka, 100 kills; what is 
 
 lint: install ## ruff, mypy, import-linter
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy && $(VENV)/bin/lint-imports
+
+generate: install ## schemas/json anew: JSON Schemas, AsyncAPI and OpenAPI, from the models and the routes
+	@$(VENV)/bin/python -m schemas.generate && $(VENV)/bin/python -m services.embedded.describe
 
 lock: install ## resolve the dependencies of pyproject.toml anew (needs the network)
 	@sh requirements/lock.sh $(VENV)

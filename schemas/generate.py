@@ -18,6 +18,8 @@ from schemas.plant_document import PlantDocument
 from schemas.registry import REQUESTS, TOPICS, Topic
 
 FOLDER = Path(__file__).parent / "json"
+ELSEWHERE = frozenset({"openapi.json"})
+"""Files in `json/` that are made of the running stages, not of the models: services/embedded/describe.py."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FORMAT = "application/schema+json;version=draft-2020-12"
@@ -37,7 +39,7 @@ def stale() -> list[str]:
     """Names of the files in `json/` that are not what the models give now, or that nothing gives any more."""
     files = generated()
     present = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} if FOLDER.is_dir() else {}
-    return sorted(name for name in files.keys() | present.keys() if files.get(name) != present.get(name))
+    return sorted(name for name in (files.keys() | present.keys()) - ELSEWHERE if files.get(name) != present.get(name))
 
 
 def _schema(model: type[BaseModel]) -> str:
@@ -101,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, content in files.items():
         (FOLDER / name).write_text(content, encoding="utf-8")
     for path in FOLDER.iterdir():
-        if path.name not in files:
+        if path.name not in files and path.name not in ELSEWHERE:
             path.unlink()
     print(f"{len(files)} files written to {FOLDER}")
     return 0

@@ -15,7 +15,10 @@ CHECKS = {
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],
     "import-linter": ["lint-imports"],
+    "schemas": ["python", "-m", "schemas.generate", "--check"],
+    "OpenAPI": ["python", "-m", "services.embedded.describe", "--check"],
 }
+STALE = "\nwhat is generated is stale: run `make generate` and commit schemas/json"
 LONGEST_FILE = 400
 
 
@@ -24,7 +27,7 @@ def test_a_linter_has_nothing_to_say(command: list[str]) -> None:
     done = subprocess.run(
         [str(PROGRAMS / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr + (STALE if command[0] == "python" else "")
 
 
 def test_no_file_is_longer_than_a_person_reads_at_once() -> None:

@@ -22,8 +22,10 @@ import uvloop
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
+from schemas.answers import Health, Readiness
 from services import settings
-from services.adapters import problems
+from services.adapters import api_description, problems
+from services.adapters.api_description import described, text
 from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.pulse import EVERY_S, Pulse
@@ -79,24 +81,28 @@ async def run(front: Front) -> None:
 
 def application(front: Front) -> FastAPI:
     """All addresses of both stages."""
-    app = FastAPI(title="floorstream", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    app = FastAPI(title="floorstream", docs_url=None, redoc_url=None, openapi_url=api_description.ADDRESS)
     problems.install(app)
+    api_description.install(app)
     app.include_router(ingest.router(front.ingest))
     app.include_router(show.router(front.show))
 
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+    @app.get("/healthz", **described({200: Health}))
+    async def healthz() -> Response:
+        """Is this process alive?"""
+        return JSONResponse({"status": "ok"})
 
-    @app.get("/readyz", include_in_schema=False)
-    async def readyz() -> JSONResponse:
+    @app.get("/readyz", **described({200: Readiness, 503: Readiness}))
+    async def readyz() -> Response:
+        """Does it take work, and if not, what is missing?"""
         missing = await front.missing()
         return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.get("/metrics", **text("text/plain"))
     async def metrics() -> Response:
-        text, kind = front.metrics.text()
-        return Response(text, headers={"Content-Type": kind})
+        """Metrics of both stages, for Prometheus."""
+        said, kind = front.metrics.text()
+        return Response(said, headers={"Content-Type": kind})
 
     return app
 

@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI
 
-from services.adapters import problems
+from services.adapters import api_description, problems
 from services.adapters.api_access import guarded
 from services.adapters.clock import SystemClock
 from services.adapters.ingest_tables import IngestTables
@@ -78,8 +78,9 @@ def router(deps: Deps) -> APIRouter:
 
 def application(deps: Deps) -> FastAPI:
     """Ingest alone, with health and metrics."""
-    app = FastAPI(title="floorstream ingest", docs_url=None, redoc_url=None)
+    app = FastAPI(title="floorstream ingest", docs_url=None, redoc_url=None, openapi_url=api_description.ADDRESS)
     problems.install(app)
+    api_description.install(app)
     app.include_router(router(deps))
     app.include_router(routes_health.router(deps))
     return app

@@ -14,15 +14,27 @@ from uuid import uuid4
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from schemas.answers import CaptureJob, Verdicts
 from services.adapters import ingest_wire
+from services.adapters.api_description import JSON, SOURCE, described
 from services.adapters.epcis_wire import BadDocument, InvalidEvent, read_document
-from services.adapters.problems import BAD_REQUEST, EPCIS, NOT_FOUND, TOO_LARGE, TYPE_PREFIX, Problem, language
+from services.adapters.problems import (
+    BAD_REQUEST,
+    EPCIS,
+    INVALID,
+    NONE_ACCEPTED,
+    NOT_FOUND,
+    TOO_LARGE,
+    TYPE_PREFIX,
+    Problem,
+    language,
+)
 from services.adapters.request_body import read_body
 from services.core.epcis_kinds import Fault
 from services.core.instant import format_instant
 from services.ingest.deps import Deps, measured, source
 from services.ingest.handler import Entrance, Kind, Taken, Verdict, take
-from services.ingest.routes_events import count, in_force, result, send, taken_items
+from services.ingest.routes_events import LOG_PROBLEMS, count, in_force, result, send, taken_items
 from services.topology import REJECTS
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -43,6 +55,25 @@ HEADERS = {
 }
 
 Job = dict[str, Any]
+EXAMPLE = {
+    "type": "ObjectEvent", "action": "OBSERVE", "eventTime": "2026-11-23T14:00:00+08:00",
+    "eventTimeZoneOffset": "+08:00", "epcList": ["urn:epc:id:sgtin:4012345.011111.MY-3"],
+    "readPoint": {"id": "urn:floorstream:read_point:L1.PRINT-IN"},
+}  # fmt: skip
+CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
+DOCUMENT = {
+    "@context": [CONTEXT], "type": "EPCISDocument", "schemaVersion": "2.0",
+    "creationDate": "2026-11-23T14:00:00+08:00", "epcisBody": {"eventList": [EXAMPLE]},
+}  # fmt: skip
+ALONE = {"@context": [CONTEXT], **EXAMPLE}
+WORDED = {"type": "object", "description": "EPCIS 2.0 (JSON, JSON-LD): https://ref.gs1.org/standards/epcis/"}
+WHOLE = {**WORDED, "required": ["@context", "type", "schemaVersion", "creationDate", "epcisBody"]}
+SINGLE = {**WORDED, "required": ["@context", "type", "eventTime", "eventTimeZoneOffset"]}
+DOCUMENTS = {kind: {"schema": WHOLE, "example": DOCUMENT} for kind in (JSON, "application/ld+json")}
+ON_ERROR = {
+    "name": BEHAVIOUR, "in": "header", "required": False, "description": "all or nothing, or what can be taken",
+    "schema": {"type": "string", "enum": ["rollback", "proceed"], "default": "rollback"},
+}  # fmt: skip
 
 
 def router(deps: Deps) -> APIRouter:
@@ -50,16 +81,22 @@ def router(deps: Deps) -> APIRouter:
     routes = APIRouter(route_class=measured(deps.metrics))
     jobs: OrderedDict[str, Job] = OrderedDict()
 
-    @routes.post("/v1/epcis/capture", status_code=202)
+    @routes.post(
+        "/v1/epcis/capture",
+        status_code=202,
+        **described({202: CaptureJob}, EPCIS, *LOG_PROBLEMS, body=DOCUMENTS, keyed=True, headers=[SOURCE, ON_ERROR]),
+    )
     async def capture(request: Request) -> Response:
+        """A document of EPCIS events; the job is finished when it is answered."""
         job = await _capture(deps, request)
         jobs[job["captureID"]] = {key: value for key, value in job.items() if key != "results"}
         while len(jobs) > MOST_JOBS:
             jobs.popitem(last=False)
         return _answer(job, request, 202, {"Location": f"/v1/epcis/capture/{job['captureID']}"})
 
-    @routes.get("/v1/epcis/capture/{capture_id}")
+    @routes.get("/v1/epcis/capture/{capture_id}", **described({200: CaptureJob}, NOT_FOUND, keyed=True))
     async def capture_job(request: Request, capture_id: str) -> Response:
+        """A capture job of this process. After a restart its events are found by their ids."""
         source(deps, request)
         if capture_id not in jobs:
             raise Problem(
@@ -69,12 +106,21 @@ def router(deps: Deps) -> APIRouter:
             )
         return _answer(jobs[capture_id], request, 200)
 
-    @routes.options("/v1/epcis/capture")
+    @routes.options("/v1/epcis/capture", status_code=204)
     async def discovery() -> Response:
+        """Versions and limits of EPCIS, in the headers."""
         return Response(status_code=204, headers={**HEADERS, "Allow": "OPTIONS, POST"})
 
-    @routes.post("/v1/epcis/events", status_code=202)
+    @routes.post(
+        "/v1/epcis/events",
+        status_code=202,
+        **described(
+            {202: Verdicts, 200: Verdicts}, NONE_ACCEPTED, INVALID, *LOG_PROBLEMS,
+            body={JSON: {"schema": SINGLE, "example": ALONE}}, keyed=True, headers=[SOURCE],
+        ),
+    )  # fmt: skip
     async def single(request: Request, validate: bool = False) -> Response:
+        """EPCIS events without a document around them: one, a list, or one per line."""
         return await taken_items(deps, request, Kind.EPCIS, validate)
 
     return routes

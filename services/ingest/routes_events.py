@@ -1,12 +1,18 @@
 """Scans, machine events, splits and merges: a verdict for every item, given when the broker has them all."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
+from schemas.answers import MachineEvents, Verdicts
+from schemas.event import SubmittedEvent, Transform
+from schemas.machine import MachineEvent
 from services.adapters import ingest_wire
+from services.adapters.api_description import SOURCE, described, one_or_more
 from services.adapters.plant_publish import TablesAway
 from services.adapters.problems import (
     BROKER_AWAY,
@@ -27,34 +33,55 @@ from services.ingest.handler import Entrance, Kind, Taken, Verdict, take
 from services.ports import BrokerAway, Outgoing, TooManyPending
 
 MOST_ROWS = 1000
+AT = "2026-11-23T14:00:00+08:00"
+TAKEN = {202: Verdicts, 200: Verdicts}
+LOG_PROBLEMS = (NOT_READY, BROKER_AWAY, BUSY)
+SCAN = {"event_id": "gate-7-000123", "unit_id": "MY-1", "read_point_id": "L1.PRINT-IN", "event_time": AT}
+MACHINE = {"event_id": "plc-7-000123", "work_unit_id": "L1-PRINT", "event_time": AT, "state": "execute"}
+SPLIT = {
+    "event_id": "split-000123", "event_time": AT, "operation_id": "L1-OP10",
+    "parents": [{"unit_id": "MY-1", "quantity": 2}],
+    "children": [{"unit_id": "MY-1-A", "quantity": 1}, {"unit_id": "MY-1-B", "quantity": 1}],
+}  # fmt: skip
 
 
 def router(deps: Deps) -> APIRouter:
     """The routes by which events come in."""
     routes = APIRouter(route_class=measured(deps.metrics))
 
-    @routes.post("/v1/scans", status_code=202)
+    @routes.post("/v1/scans", status_code=202, **_items(SubmittedEvent, SCAN))
     async def scans(request: Request, validate: bool = False) -> Response:
+        """Scans: a verdict for each, given when the broker has them all. `validate` judges without writing (200)."""
         return await taken_items(deps, request, Kind.SCAN, validate)
 
-    @routes.post("/v1/machine-events", status_code=202)
+    @routes.post("/v1/machine-events", status_code=202, **_items(MachineEvent, MACHINE))
     async def machine_events(request: Request, validate: bool = False) -> Response:
+        """States and part counters of machines; otherwise as scans."""
         return await taken_items(deps, request, Kind.MACHINE, validate)
 
-    @routes.post("/v1/transforms", status_code=202)
+    @routes.post("/v1/transforms", status_code=202, **_items(Transform, SPLIT))
     async def transforms(request: Request, validate: bool = False) -> Response:
+        """Splits and merges of units; otherwise as scans."""
         return await taken_items(deps, request, Kind.TRANSFORM, validate)
 
-    @routes.get("/v1/machine-events")
+    @routes.get("/v1/machine-events", **described({200: MachineEvents}, INVALID, NO_DATABASE))
     async def stored_machine_events(
         work_unit_id: str | None = None,
         since: str | None = None,
         until: str | None = None,
         limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 100,
     ) -> Response:
+        """Stored machine events, newest first. `since` is included, `until` not: RFC 3339 with offset."""
         return await _stored_machine_events(deps, work_unit_id, since, until, limit)
 
     return routes
+
+
+def _items(model: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
+    """What a route of items says of itself."""
+    return described(
+        TAKEN, NONE_ACCEPTED, INVALID, *LOG_PROBLEMS, body=one_or_more(model, example), keyed=True, headers=[SOURCE]
+    )
 
 
 async def taken_items(deps: Deps, request: Request, kind: Kind, validate: bool) -> Response:

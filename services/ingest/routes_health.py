@@ -3,6 +3,8 @@
 import msgspec
 from fastapi import APIRouter, Response
 
+from schemas.answers import Health, Readiness
+from services.adapters.api_description import described, text
 from services.ingest.deps import Deps
 
 
@@ -10,19 +12,22 @@ def router(deps: Deps) -> APIRouter:
     """Health, readiness and metrics of a process that is ingest alone."""
     routes = APIRouter()
 
-    @routes.get("/healthz")
+    @routes.get("/healthz", **described({200: Health}))
     async def healthz() -> Response:
+        """Is this process alive?"""
         return _answer({"status": "ok"})
 
-    @routes.get("/readyz")
+    @routes.get("/readyz", **described({200: Readiness, 503: Readiness}))
     async def readyz() -> Response:
+        """Does it take work, and if not, what is missing?"""
         missing = await not_ready(deps)
         return _answer({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
-    @routes.get("/metrics")
+    @routes.get("/metrics", **text("text/plain"))
     async def metrics() -> Response:
-        text, kind = deps.metrics.text()
-        return Response(text, headers={"Content-Type": kind})
+        """Its metrics, for Prometheus."""
+        said, kind = deps.metrics.text()
+        return Response(said, headers={"Content-Type": kind})
 
     return routes
 

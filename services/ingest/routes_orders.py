@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from schemas.answers import Orders, OrderSent
 from schemas.master import Order
 from schemas.message import Malformed, read_json, validated
 from schemas.text import clean
+from services.adapters.api_description import JSON, SOURCE, described, schema_of
 from services.adapters.plant_master import order_key
-from services.adapters.problems import BROKER_AWAY, CONFLICT, INVALID, NOT_FOUND, Problem, retry_after
+from services.adapters.problems import BROKER_AWAY, BUSY, CONFLICT, INVALID, NOT_FOUND, Problem, retry_after
 from services.adapters.request_body import read_body
 from services.core.instant import format_instant
 from services.ingest.deps import Deps, measured, source
@@ -21,6 +23,7 @@ from services.topology import MASTER
 
 READ_BACK_SECONDS = 5.0
 _PLACEHOLDER = {"revision": 1, "change": "new", "changed_by": "-", "changed": "2000-01-01T00:00:00Z"}
+_BODY = {JSON: {"schema": schema_of(OrderSent), "example": {"product_id": "BOARD-A", "quantity": 500, "sequence": 3}}}
 
 
 def router(deps: Deps) -> APIRouter:
@@ -28,23 +31,31 @@ def router(deps: Deps) -> APIRouter:
     routes = APIRouter(route_class=measured(deps.metrics))
     writing = asyncio.Lock()
 
-    @routes.put("/v1/orders/{order_id}")
+    @routes.put(
+        "/v1/orders/{order_id}",
+        **described(
+            {200: Order, 201: Order}, INVALID, CONFLICT, BROKER_AWAY, BUSY, body=_BODY, keyed=True, headers=[SOURCE]
+        ),
+    )
     async def put_order(request: Request, order_id: str) -> Response:
+        """A revision of an order: 201 where it is new. The same again changes nothing."""
         author = source(deps, request)
         sent = _checked(await read_body(request), clean(order_id))
         async with writing:
             order, is_new = await _write(deps, sent, author)
         return _answer(order, 201 if is_new else 200)
 
-    @routes.get("/v1/orders/{order_id}")
+    @routes.get("/v1/orders/{order_id}", **described({200: Order}, NOT_FOUND))
     async def order(order_id: str) -> Response:
+        """An order: its highest revision."""
         known = deps.master.orders.get(clean(order_id))
         if known is None:
             raise Problem(NOT_FOUND, f"there is no order {order_id!r}", f"没有订单 {order_id!r}")
         return _answer(known)
 
-    @routes.get("/v1/orders")
+    @routes.get("/v1/orders", **described({200: Orders}))
     async def orders() -> Response:
+        """All orders."""
         return _answer({"orders": [deps.master.orders[key] for key in sorted(deps.master.orders)]})
 
     return routes

@@ -5,7 +5,10 @@ import asyncio
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from schemas.answers import PlantInForce, PlantTaken
 from schemas.plant import PlantError, load_plant
+from schemas.plant_document import PlantDocument
+from services.adapters.api_description import JSON, SOURCE, YAML, described, schema_of
 from services.adapters.plant_master import Document
 from services.adapters.plant_publish import TablesAway, VersionConflict
 from services.adapters.problems import (
@@ -27,14 +30,21 @@ from services.ports import BrokerAway, TooManyPending
 MOST_PLANT_BYTES = 8 * 1024 * 1024
 MOST_RECORD_BYTES = 15 * 1024 * 1024
 """A version has to fit into one record of floor.master (topology.LARGEST_MASTER)."""
+BODY = {kind: {"schema": schema_of(PlantDocument, "plant.")} for kind in (YAML, JSON)}
+IF_MATCH = {
+    "name": "If-Match", "in": "header", "required": False,
+    "description": "the version this one was made from: if another is in force now, 409",
+    "schema": {"type": "string", "example": "*"},
+}  # fmt: skip
 
 
 def router(deps: Deps) -> APIRouter:
     """The routes of the plant model."""
     routes = APIRouter(route_class=measured(deps.metrics))
 
-    @routes.get("/v1/plant")
+    @routes.get("/v1/plant", **described({200: PlantInForce}, NOT_FOUND))
     async def plant() -> Response:
+        """The plant model in force; its version is the ETag."""
         model = deps.publisher.in_force
         if model is None:
             raise Problem(
@@ -45,8 +55,15 @@ def router(deps: Deps) -> APIRouter:
         record = deps.master.record(model.version)
         return _answer({"version": model.version, "created_by": record.created_by, "model": record.model})
 
-    @routes.put("/v1/plant")
+    @routes.put(
+        "/v1/plant",
+        **described(
+            {200: PlantTaken}, INVALID, CONFLICT, BROKER_AWAY, NO_DATABASE, body=BODY, keyed=True,
+            headers=[SOURCE, IF_MATCH],
+        ),
+    )  # fmt: skip
     async def put_plant(request: Request, validate: bool = False) -> Response:
+        """Another plant model (YAML, or JSON, which is YAML), for all that comes after it. `validate` only judges."""
         author = source(deps, request)
         expected = _expected(request)
         document = await _document(request)

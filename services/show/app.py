@@ -18,9 +18,19 @@ import uvicorn
 import uvloop
 from fastapi import APIRouter, FastAPI, Response
 
-from services.adapters import alerts_feed, api_access, operations_feed, plant_master, problems, work_units_feed
+from schemas.answers import Health, Readiness
+from services.adapters import (
+    alerts_feed,
+    api_access,
+    api_description,
+    operations_feed,
+    plant_master,
+    problems,
+    work_units_feed,
+)
 from services.adapters.alert_links import BadLinkKey, load_key
 from services.adapters.alerts_read import AlertRows
+from services.adapters.api_description import described, text
 from services.adapters.clock import SystemClock
 from services.adapters.kafka_follow import Follower
 from services.adapters.kafka_producer import KafkaOutbox
@@ -36,7 +46,7 @@ from services.settings import BadSetting, StageSettings
 from services.show.alert_acts import Acts
 from services.show.alerts import Alerts
 from services.show.handler import Board
-from services.show.integrate_plant import integrate_router
+from services.show.integrate_plant import integrate_router, schemas_router
 from services.show.live import Live
 from services.show.pages import pages_router
 from services.show.rights import Rights
@@ -178,30 +188,35 @@ def router(deps: ShowDeps) -> APIRouter:
     routes.include_router(operations_router(deps.board, deps.live, deps.clock))
     routes.include_router(rows_router(deps.rows, deps.clock))
     routes.include_router(alerts_router(deps.alerts))
-    routes.include_router(integrate_router(deps.board))
+    routes.include_router(integrate_router(deps.board, deps.clock))
+    routes.include_router(schemas_router())
     routes.include_router(pages_router())
     return routes
 
 
 def create_app(deps: ShowDeps) -> FastAPI:
     """Show alone, with health and metrics."""
-    app = FastAPI(title="floorstream show", docs_url=None, redoc_url=None)
+    app = FastAPI(title="floorstream show", docs_url=None, redoc_url=None, openapi_url=api_description.ADDRESS)
     problems.install(app)
+    api_description.install(app)
     app.include_router(router(deps))
 
-    @app.get("/healthz")
+    @app.get("/healthz", **described({200: Health}))
     async def healthz() -> Response:
+        """Is this process alive?"""
         return _json({"status": "ok"})
 
-    @app.get("/readyz")
+    @app.get("/readyz", **described({200: Readiness, 503: Readiness}))
     async def readyz() -> Response:
+        """Can the board be believed, and if not, what is missing?"""
         missing = not_ready(deps)
         return _json({"ready": not missing, "missing": missing}, 503 if missing else 200)
 
-    @app.get("/metrics")
+    @app.get("/metrics", **text("text/plain"))
     async def metrics() -> Response:
-        text, kind = deps.metrics.text()
-        return Response(text, headers={"Content-Type": kind})
+        """Its metrics, for Prometheus."""
+        said, kind = deps.metrics.text()
+        return Response(said, headers={"Content-Type": kind})
 
     return app
 

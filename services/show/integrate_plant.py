@@ -1,22 +1,37 @@
 """What the page for integrators fills its examples with: names of the plant in force, topics, cures of refusals."""
 
-from fastapi import APIRouter, Response
+from pathlib import Path
 
-from services.adapters.problems import NOT_READY, retry_after
+from fastapi import APIRouter, Request, Response
+
+from schemas.answers import SchemaFiles
+from schemas.generate import FOLDER
+from services.adapters.api_description import described, text
+from services.adapters.problems import NOT_FOUND, NOT_READY, Problem, retry_after
 from services.core.cures import CURES
+from services.ports import Clock
 from services.show.answers import as_json
 from services.show.handler import Board
+from services.show.http_file import http_file
 from services.show.pages import INTEGRATE
 from services.topology import SCANS
 
+MEDIA = {".json": "application/json", ".yaml": "application/yaml"}
 EPCIS_CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 
 
-def integrate_router(board: Board) -> APIRouter:
-    """`/integrate/plant.json`; 503 while no plant model is in force."""
-    router = APIRouter(include_in_schema=False)
+def integrate_router(board: Board, clock: Clock) -> APIRouter:
+    """`/integrate/plant.json` and `/integrate/floorstream.http`; 503 while no plant model is in force."""
+    router = APIRouter()
 
-    @router.get(f"/{INTEGRATE}/plant.json")
+    @router.get(f"/{INTEGRATE}/floorstream.http", include_in_schema=False)
+    async def requests(request: Request) -> Response:
+        document = {} if board.model is None else board.model.document
+        text = http_file(request.app.openapi(), str(request.base_url).rstrip("/"), document, clock.now_us())
+        headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="floorstream.http"'}
+        return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
+
+    @router.get(f"/{INTEGRATE}/plant.json", include_in_schema=False)
     async def plant() -> Response:
         if board.model is None:
             raise retry_after(
@@ -37,5 +52,25 @@ def integrate_router(board: Board) -> APIRouter:
                 "reasons": CURES,
             }
         )
+
+    return router
+
+
+def schemas_router() -> APIRouter:
+    """The descriptions of all messages as files: `asyncapi.yaml`, and the JSON Schemas that it refers to."""
+    router = APIRouter(tags=["schemas"])
+    files = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in MEDIA}
+
+    @router.get("/v1/schemas", **described({200: SchemaFiles}))
+    async def listed() -> Response:
+        """Names of the files that describe the messages."""
+        return as_json({"files": list(files)})
+
+    @router.get("/v1/schemas/{name}", **text("application/yaml", NOT_FOUND))
+    async def file(name: str) -> Response:
+        """One of them: the AsyncAPI document of the topics, or a JSON Schema that it refers to."""
+        if name not in files:
+            raise Problem(NOT_FOUND, f"there are {', '.join(files)}", f"可用文件：{'、'.join(files)}")
+        return Response(files[name], media_type=MEDIA[Path(name).suffix])
 
     return router

@@ -10,13 +10,24 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from schemas.answers_show import Events, Operations, Rejects, UnitAndVisits, Visits, WorkUnits
+from services.adapters.api_description import EVENTS, described, text
 from services.adapters.fate_read import UnitTooLong
-from services.adapters.problems import BAD_REQUEST, NOT_FOUND, NOT_READY, Kind, Problem, retry_after
+from services.adapters.problems import (
+    BAD_REQUEST,
+    INVALID,
+    NO_DATABASE,
+    NOT_FOUND,
+    NOT_READY,
+    Kind,
+    Problem,
+    retry_after,
+)
 from services.adapters.show_read import Asked, Cursor, DatabaseRows, Row
 from services.core.errors import NotYet, Reason
 from services.core.text import clean
 from services.ports import Clock
-from services.show.answers import as_json, read_rows, streamed
+from services.show.answers import FULL, as_json, read_rows, streamed
 from services.show.handler import Board
 from services.show.live import Live
 
@@ -29,17 +40,17 @@ def operations_router(board: Board, live: Live, clock: Clock) -> APIRouter:
     """What needs no database."""
     router = APIRouter(prefix="/v1", tags=["operations"])
 
-    @router.get("/operations")
+    @router.get("/operations", **described({200: Operations}))
     async def operations() -> Response:
         """Every operation of the plant model in its order, and the plant."""
         return as_json(board.operations(clock.now_us()))
 
-    @router.get("/work-units")
+    @router.get("/work-units", **described({200: WorkUnits}))
     async def work_units() -> Response:
         """Every work unit of the plant model in its order: what it is doing, its shifts, its parts."""
         return as_json(board.work_units(clock.now_us()))
 
-    @router.get("/live")
+    @router.get("/live", **text(EVENTS, FULL))
     async def stream() -> Response:
         """Server-sent events: `snapshot`, then `changed` at most every 250 ms, `heartbeat` every 5 s."""
         return streamed(live)
@@ -51,7 +62,7 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
     """What is read from the database; without one every answer is 503."""
     router = APIRouter(prefix="/v1", tags=["rows"])
 
-    @router.get("/units/{unit_id:path}")
+    @router.get("/units/{unit_id:path}", **described({200: UnitAndVisits}, BAD_REQUEST, NOT_FOUND, NO_DATABASE))
     async def unit(unit_id: str) -> Response:
         """A unit and all its visits (the last 1,000)."""
         name = _clean(unit_id, "unit_id")
@@ -62,7 +73,7 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
         visits, after = await read_rows(rows, lambda source: source.visits(asked, MOST_VISITS, None))
         return await _answer(rows, clock, {"unit": found, "visits": visits, "after": _sealed(after)})
 
-    @router.get("/visits")
+    @router.get("/visits", **described({200: Visits}, BAD_REQUEST, INVALID, NO_DATABASE))
     async def visits(
         operation: str | None = None,
         open: bool | None = None,
@@ -83,7 +94,10 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
             raise _bad_cursor() from None
         return await _answer(rows, clock, {"visits": page, "after": _sealed(last)})
 
-    @router.get("/events/{event_id:path}")
+    @router.get(
+        "/events/{event_id:path}",
+        **described({200: Events}, BAD_REQUEST, NOT_FOUND, INVALID, TOO_LONG, NOT_READY, NO_DATABASE),
+    )
     async def event(event_id: str, unit_id: str | None = None) -> Response:
         """What became of an event, once for every unit that carries its id: absorbed or refused, and why."""
         name = _clean(event_id, "event_id")
@@ -102,7 +116,7 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
             )
         return await _answer(rows, clock, {"events": found})
 
-    @router.get("/rejects")
+    @router.get("/rejects", **described({200: Rejects}, BAD_REQUEST, INVALID, NO_DATABASE))
     async def rejects(reason: str | None = None, limit: Annotated[int, Query(ge=1, le=MOST_REJECTS)] = 100) -> Response:
         """The newest refused events with their original bytes in base64, and how many there are by reason."""
         if reason is not None and reason not in set(Reason):

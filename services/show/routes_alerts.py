@@ -12,8 +12,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from schemas.alert_request import AlertRequest
 from schemas.alerts import AlertState
+from schemas.answers_show import AlertActed, AlertAndHistory, AlertLink
+from schemas.answers_show import Alerts as ListedAlerts
 from schemas.message import Malformed, read_json, validated
 from services.adapters.alerts_read import AlertRows
+from services.adapters.api_description import EVENTS, JSON, described, schema_of, text
 from services.adapters.metrics import Metrics
 from services.adapters.problems import (
     BAD_REQUEST,
@@ -29,13 +32,19 @@ from services.adapters.request_body import read_body
 from services.ports import BrokerAway, Clock, TooManyPending
 from services.show.alert_acts import SHELVE, Act, Acts, NoSuchAlert, OtherIncident, Outcome
 from services.show.alerts import ALL, OPEN, Alert, Alerts, Asked
-from services.show.answers import as_json, read_rows, streamed
+from services.show.answers import FULL, as_json, read_rows, streamed
 from services.show.live import Live
-from services.show.rights import TOKEN_HEADER, Right, Rights
+from services.show.rights import NO_LINK, OLD_LINK, TOKEN_HEADER, TOO_MANY, Right, Rights
 
 OTHER_INCIDENT = Kind(409, "other-incident", "The alert has moved on", "告警已发生变化")
 MOST_BODY = 8 * 1024
 MOST_ALERTS = 1_000
+EXAMPLE = {"incident": 1, "by": "Li Wei", "reason": "the feeder is being changed"}
+BODY = {JSON: {"schema": schema_of(AlertRequest), "example": EXAMPLE}}
+TOKEN = {
+    "name": "X-Alert-Token", "in": "header", "required": True, "description": "from the link in a message",
+    "schema": {"type": "string"},
+}  # fmt: skip
 LONGEST_SHELVED_US = 7 * 86_400 * 1_000_000
 
 
@@ -63,7 +72,7 @@ def alerts_router(deps: AlertDeps) -> APIRouter:
 
 
 def _add_reads(router: APIRouter, deps: AlertDeps) -> None:
-    @router.get("/alerts")
+    @router.get("/alerts", **described({200: ListedAlerts}, BAD_REQUEST, INVALID))
     async def alerts(
         state: str = OPEN,
         operation: str | None = None,
@@ -77,12 +86,12 @@ def _add_reads(router: APIRouter, deps: AlertDeps) -> None:
         found = deps.alerts.listed(Asked(state, operation, team))
         return as_json({"now_us": deps.clock.now_us(), "count": len(found), "alerts": found[:limit]})
 
-    @router.get("/live/alerts")
+    @router.get("/live/alerts", **text(EVENTS, FULL))
     async def stream() -> Response:
         """Server-sent events of the alerts alone: `snapshot`, `changed`, `heartbeat`."""
         return streamed(deps.live)
 
-    @router.get("/alerts/{alert_id:path}")
+    @router.get("/alerts/{alert_id:path}", **described({200: AlertAndHistory}, NOT_FOUND))
     async def alert(alert_id: str) -> Response:
         """One alert; from the database its changes, what people did, and where its units are now, null without one."""
         found = _found(deps, alert_id)
@@ -90,7 +99,7 @@ def _add_reads(router: APIRouter, deps: AlertDeps) -> None:
 
 
 def _add_link(router: APIRouter, deps: AlertDeps) -> None:
-    @router.get("/alert-link")
+    @router.get("/alert-link", **described({200: AlertLink}, NO_LINK, OLD_LINK, NOT_FOUND, headers=[TOKEN]))
     async def link(request: Request) -> Response:
         """What the link in the header X-Alert-Token is for; it is not used up by asking."""
         held = deps.rights.link(request.headers.get(TOKEN_HEADER, ""))
@@ -107,7 +116,14 @@ def _add_link(router: APIRouter, deps: AlertDeps) -> None:
 
 
 def _add_action(router: APIRouter, deps: AlertDeps, action: str) -> None:
-    @router.post(f"/alerts/{{alert_id:path}}/{action}", name=action)
+    @router.post(
+        f"/alerts/{{alert_id:path}}/{action}",
+        name=action,
+        **described(
+            {200: AlertActed, 202: AlertActed}, INVALID, NOT_FOUND, OTHER_INCIDENT, BROKER_AWAY, BUSY, NO_LINK,
+            OLD_LINK, TOO_MANY, body=BODY, links=True,
+        ),
+    )  # fmt: skip
     async def act(alert_id: str, request: Request) -> Response:
         """Do it; a repeat with the same action_id changes nothing."""
         right = deps.rights.of(request)

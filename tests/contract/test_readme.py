@@ -120,6 +120,6 @@ def test_every_code_of_a_problem_is_named(name: str) -> None:
 
 @BOTH
 def test_the_addresses_named_are_those_that_are_served(name: str) -> None:
-    served = re.findall(r'@\w+\.(?:get|put|post)\("(?:/v1)?/([a-z-]+)', sources("ingest", "show"))
+    served = re.findall(r'@\w+\.(?:get|put|post)\(\s*"(?:/v1)?/([a-z-]+)', sources("ingest", "show"))
     pages = {"board", "healthz", "readyz", "metrics", "favicon"}
     assert set(re.findall(r"/v1/([a-z-]+)", text_of(name))) - {"openapi"} == set(served) - pages
