@@ -10,15 +10,21 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from services import settings
+from services.adapters import alert_links
 from services.adapters.api_description import described, schema_of, whole
+from services.adapters.kafka_follow import Record
+from services.adapters.work_units_feed import followed
 from services.embedded.front import application, wire
 from services.ingest import app as ingest
 from services.show import app as show
 from services.show.http_file import http_file
+from tests.alerts import alert, give_alert, unit
+from tests.handlers.test_show_work_units import state
 from tests.ingest_floor import PLANT, memory_floor
+from tests.show_floor import PARTITIONS, deps, give, model, operation, plant, window
 
 CONNECTED_TO_NOTHING = {"FLOORSTREAM_KAFKA": "127.0.0.1:9"}
 
@@ -104,6 +110,49 @@ async def test_asyncapi_and_the_schemas_it_refers_to_are_served() -> None:
     assert set(statuses.values()) == {200}
     assert named < set(listed)
     assert missing.status_code == 404
+
+
+def held(method: str, path: str, answer: httpx.Response) -> None:
+    """The answer is one that the document describes."""
+    said = DOCUMENT["paths"][path][method]["responses"][str(answer.status_code)]
+    [content] = [said["content"][kind] for kind in said["content"] if answer.headers["content-type"].startswith(kind)]
+    Draft202012Validator({**content["schema"], "components": DOCUMENT["components"]}).validate(answer.json())
+
+
+async def test_alerts_are_answered_as_described() -> None:
+    key = b"k" * 32
+    shown = deps(link_key=key)
+    shown.board.take_model(model({"A": {}}))
+    give_alert(shown, alert(units=[unit("U1", 60_000_000)]))
+    link = alert_links.new(key, "wip_limit|A", 1, "robot|li", shown.clock.now_us())
+    transport = httpx.ASGITransport(show.create_app(shown))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        held("get", "/v1/alerts", await client.get("/v1/alerts"))
+        held("get", "/v1/alerts/{alert_id}", await client.get("/v1/alerts/wip_limit|A"))
+        held("get", "/v1/alerts/{alert_id}", await client.get("/v1/alerts/none"))
+        held("get", "/v1/alert-link", await client.get("/v1/alert-link", headers={"X-Alert-Token": link}))
+        act = "/v1/alerts/wip_limit|A/acknowledge"
+        taken = await client.post(act, json={"incident": 1, "by": "李明"})
+        other = await client.post(act, json={"incident": 7, "by": "李明"})
+    assert (taken.status_code, other.status_code) == (202, 409)
+    for answer in (taken, other):
+        held("post", "/v1/alerts/{alert_id}/acknowledge", answer)
+
+
+async def test_work_units_and_operations_are_answered_as_described() -> None:
+    shown = deps()
+    shown.board.take_model(model({"A": {"wip_limit": 3}, "B": {}}))
+    give(shown.board, operation("A", queued=2, windows={"1h": window()}))
+    give(shown.board, plant(wip=2))
+    said = state("M1", shifts=[])
+    followed(shown.board, PARTITIONS).take(0, Record(0, b"M1", json.dumps(said).encode()))
+    transport = httpx.ASGITransport(show.create_app(shown))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        operations, units = await client.get("/v1/operations"), await client.get("/v1/work-units")
+    held("get", "/v1/operations", operations)
+    held("get", "/v1/work-units", units)
+    with pytest.raises(ValidationError):
+        held("get", "/v1/work-units", operations)
 
 
 def test_two_models_of_one_name_are_told_apart() -> None:

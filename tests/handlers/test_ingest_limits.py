@@ -1,7 +1,9 @@
 """What the front door does not let in, or not now: sizes, nesting, a broker that is away, a plant not there yet."""
 
+import base64
 import gzip
 import json
+import tracemalloc
 
 import pytest
 
@@ -202,3 +204,53 @@ async def test_without_a_database_stored_machine_events_cannot_be_read() -> None
     async with memory_floor() as floor:
         answer = await floor.client.get("/v1/machine-events")
         assert (answer.status_code, answer.json()["code"]) == (503, "no-database")
+
+
+@pytest.mark.parametrize("path", ["/v1/scans", "/v1/epcis/capture", "/v1/epcis/events", "/v1/orders/WO"])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_ten_megabytes_and_what_unpacks_to_them_stay_out_of_the_memory(path: str, packed: bool) -> None:
+    body = b" " * 10_000_000
+    sent = gzip.compress(body) if packed else body
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    method = "PUT" if "orders" in path else "POST"
+    async with memory_floor() as floor:
+        tracemalloc.start()
+        try:
+            answer = await floor.client.request(method, path, content=sent, headers=headers)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    assert peak < 8_000_000
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+"""9 ** 12 values, told by aliases."""
+
+
+async def test_a_plant_file_of_aliases_upon_aliases_is_refused() -> None:
+    async with memory_floor() as floor:
+        answer = await floor.client.put("/v1/plant", content=BOMB.encode())
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"event_time": "2026-11-23T06:00:00Z", "read_point_id": "OP10-IN", "unit_id": "箱-7"}'.encode("gbk"),
+        b'{"event_time": "2026-11-23T06:00:00Z", "read_point_id": "OP10-IN", "unit_id": "a\x00b"}',
+        b'{"event_time": "2026-11-23T06:00:00Z", "read_point_id": "OP10-IN", "unit_id": "a\\u0000b"}',
+        b'{"event_time": "2026-11-23T06:00:00Z", "read_point_id": "OP10-IN", "unit_id": "\\ud83d"}',
+        b'{"event_time": "2026-11-23T06:00:00Z", "read_point_id": "OP10-IN", "unit_id": "\xed\xa0\xbd"}',
+    ],
+    ids=["GBK", "NUL", "escaped NUL", "half a pair", "half a pair in UTF-8"],
+)
+@pytest.mark.parametrize("path", ["/v1/scans", "/v1/machine-events", "/v1/transforms", "/v1/epcis/events"])
+async def test_what_is_no_text_is_refused_with_its_bytes_kept(path: str, body: bytes) -> None:
+    async with memory_floor() as floor:
+        answer = await floor.post(body, path=path)
+        [reject] = await floor.values("floor.rejects")
+    assert (answer.status_code, answer.json()["results"][0]["reason"]) == (422, "malformed")
+    assert base64.b64decode(reject["value"]) == body
