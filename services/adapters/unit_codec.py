@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from services.adapters.wire import counts_tuple
+from services.core import kept as kept_events
+from services.core.errors import BrokenGuarantee, Guarantee
 from services.core.history import NEVER, History
 from services.core.ledger import Counts, OperationLedger, Totals
 from services.core.sketch import Sketch
@@ -21,6 +23,9 @@ from services.core.windows import Slot
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 _HUGE = 1 << 63
+_FORM = b"\x02"
+"""In front of a unit: the form of what follows. In the first form there was no such byte, and kept ids were text."""
+_FIRST_FORM = 0x9B  # an array of the eleven fields
 _COUNTS = len(counts_tuple(Counts()))
 
 _VISIT_FIELDS = (
@@ -38,7 +43,8 @@ def encode_unit(history: History) -> bytes:
     Of a unit that keeps no events the head is what it is now, and written once.
     """
     head = history.head
-    return _pack(
+    # The packer's bytes hold on to the room they were made in; joined to something they are as large as they say.
+    return _FORM + _pack(
         (
             history.accepted, history.first_model, history.edge, history.newest, history.count, history.has_voids,
             history.product, history.head_product, _state(history.now),
@@ -48,12 +54,19 @@ def encode_unit(history: History) -> bytes:
 
 
 def decode_unit(data: bytes) -> History:
-    """The history `encode_unit` wrote."""
-    accepted, first_model, edge, newest, count, has_voids, product, head_product, fields, head, kept = _unpack(data)
-    now = _read_state(fields)
+    """The history `encode_unit` wrote, in this form or the first. BrokenGuarantee where it is of a later one."""
+    is_first = data[0] == _FIRST_FORM
+    if not is_first and data[:1] != _FORM:
+        raise BrokenGuarantee(
+            Guarantee.ONE_STATE, f"a unit's state is of form {data[0]}, and this version knows up to {_FORM[0]}"
+        )
+    fields = _unpack(data if is_first else data[1:])
+    accepted, first_model, edge, newest, count, has_voids, product, head_product, state, head, kept = fields
+    now = _read_state(state)
     return History(
         accepted, first_model, edge, newest, count, has_voids, product, head_product,
-        now, None if head is None else now.copy() if head is True else _read_state(head), kept,
+        now, None if head is None else now.copy() if head is True else _read_state(head),
+        kept_events.repacked(kept) if is_first else kept,
     )  # fmt: skip
 
 

@@ -3,37 +3,47 @@
 About 20 bytes and the ids per event, against some 700 as Python objects. In-order events append, a late one is
 spliced in, and a repeat is found without unpacking. Records lie in order of time; one of them, little-endian:
 
-    length u16 | action u8 | time i64 | model u32 | content u32 | texts
+    length u16 | action u8 | time i64 | model u32 | content u32 | event_id | texts
 
-The texts are UTF-8 and joined by U+001F, which cleaned text never holds; an absent one is empty, and what is absent
-at the end is left out. A quantity is the text of its millionths.
+The event_id is short (short_id.py); where it is text, U+001F parts it from what follows. The texts are UTF-8 and
+joined by U+001F, which cleaned text never holds; an absent one is empty, and what is absent at the end is left out. A
+quantity is the text of its millionths.
 """
 
 from struct import Struct
 
 from services.core.scan import Action, Scan
+from services.core.short_id import LAST_MARK, LENGTH, short, text_of
 
 _HEAD = Struct("<HBqII")
 _SIZE = _HEAD.size
 _SEPARATOR = "\x1f"
 _SEPARATOR_BYTE = ord(_SEPARATOR)
 _ACTIONS = tuple(Action)
-_ABSENT = ("",) * 8
+_ABSENT = ("",) * 7
 
 
 def pack(scan: Scan) -> bytes:
     """One event as bytes."""
-    text = f"{scan.event_id}\x1f{scan.operation or ''}\x1f{scan.work_unit or ''}\x1f{scan.product or ''}"
+    text = f"{scan.operation or ''}\x1f{scan.work_unit or ''}\x1f{scan.product or ''}"
     if scan.voids is not None or scan.quantity is not None or _is_rare(scan):
         amounts = (scan.quantity, scan.scrap_quantity, scan.quantity_delta)
         rare = (scan.voids or "", *("" if amount is None else str(amount) for amount in amounts))
         text = _SEPARATOR.join((text, *rare))
-    texts = text.rstrip(_SEPARATOR).encode()
+    text, event_id = text.rstrip(_SEPARATOR), short(scan.event_id)
+    if text and event_id[0] > LAST_MARK:
+        text = _SEPARATOR + text
+    texts = event_id + text.encode()
     return _HEAD.pack(_SIZE + len(texts), scan.action, scan.time, scan.model, scan.content) + texts
 
 
 def _is_rare(scan: Scan) -> bool:
     return scan.scrap_quantity is not None or scan.quantity_delta is not None
+
+
+def repacked(kept: bytes) -> bytes:
+    """What was packed when every id was text, with short ids."""
+    return b"".join(map(pack, unpack(kept)))
 
 
 def unpack(kept: bytes) -> list[Scan]:
@@ -65,15 +75,16 @@ def first_time(kept: bytes) -> int:
 
 def content_of(kept: bytes, event_id: str) -> int | None:
     """The content of the event kept under this id, None where there is none. Most often one search in bytes."""
-    wanted = event_id.encode()
+    wanted = short(event_id)
     if wanted not in kept:
         return None
+    ends_itself = wanted[0] <= LAST_MARK
     at, end = 0, len(kept)
     while at < end:
         length, _, _, _, content = _HEAD.unpack_from(kept, at)
         begin = at + _SIZE
         behind, at = begin + len(wanted), at + length
-        if kept.startswith(wanted, begin) and (behind == at or kept[behind] == _SEPARATOR_BYTE):
+        if kept.startswith(wanted, begin) and (ends_itself or behind == at or kept[behind] == _SEPARATOR_BYTE):
             found: int = content
             return found
     return None
@@ -92,8 +103,13 @@ def take_first_instant(kept: bytes) -> tuple[list[Scan], bytes]:
 def _unpack_one(kept: bytes, start: int) -> tuple[Scan, int]:
     length, action, time, model, content = _HEAD.unpack_from(kept, start)
     end = start + length
-    texts = kept[start + _SIZE : end].decode().split(_SEPARATOR)
-    event_id, operation, work_unit, product, voids, quantity, scrap, delta = (*texts, *_ABSENT[len(texts) :])
+    begin = start + _SIZE
+    if kept[begin] <= LAST_MARK:
+        event_id = text_of(kept[begin : begin + LENGTH])
+        texts = kept[begin + LENGTH : end].decode().split(_SEPARATOR)
+    else:
+        event_id, *texts = kept[begin:end].decode().split(_SEPARATOR)
+    operation, work_unit, product, voids, quantity, scrap, delta = (*texts, *_ABSENT[len(texts) :])
     scan = Scan(
         event_id, time, _ACTIONS[action], operation or None, model, content, work_unit or None, product or None,
         voids or None, int(quantity) if quantity else None, int(scrap) if scrap else None,
