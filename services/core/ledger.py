@@ -11,6 +11,7 @@ from heapq import heapify, heappop, heappush
 
 from services.core.equipment import PlantModel
 from services.core.errors import BrokenGuarantee, Guarantee
+from services.core.short_id import short, text_of
 from services.core.unit import Flag, Outcome, Status, UnitState, Visit
 from services.core.windows import MINUTES, TENS, RingShape, Slot, SlotRing
 
@@ -22,6 +23,8 @@ BACKFILLED_AFTER_US = 120_000_000
 
 _REWORK = int(Flag.REWORK)
 _COMPLETED, _SCRAPPED = int(Outcome.COMPLETED), int(Outcome.SCRAPPED)
+_BEFORE = 1 << 63
+_SEPARATOR = b"\x1f"
 _IN_PROCESS, _IN_TRANSIT = int(Status.IN_PROCESS), int(Status.IN_TRANSIT)
 
 
@@ -63,7 +66,11 @@ NO_TOTALS = (0, 0, 0, 0, 0)
 
 
 class Oldest:
-    """The open stays of one operation, oldest first on demand, as (arrived, unit, visit_id).
+    """The open stays of one operation, oldest first on demand.
+
+    Each is one byte string, or a million live units would be some four million objects:
+
+        arrived (8 bytes, so that their order is that of the instants) | unit, UTF-8 | U+001F | visit_id, short
 
     A heap that forgets lazily: closing a stay only takes it out of `stays`; what the heap still holds of it is
     thrown away when it comes up, or when it outgrows the living.
@@ -72,32 +79,43 @@ class Oldest:
     __slots__ = ("_heap", "stays")
 
     def __init__(self) -> None:
-        self.stays: dict[str, tuple[int, str, str]] = {}
-        self._heap: list[tuple[int, str, str]] = []
+        self.stays: dict[bytes, None] = {}
+        self._heap: list[bytes] = []
 
     def add(self, unit_id: str, arrived: int, visit_id: str) -> None:
         """Note an open stay; at most one per unit."""
-        stay = self.stays[unit_id] = (arrived, unit_id, visit_id)
+        stay = _stay(unit_id, arrived, visit_id)
+        self.stays[stay] = None
         heappush(self._heap, stay)
         if len(self._heap) > len(self.stays) * 3 // 2 + 64:
-            self._heap = list(self.stays.values())
+            self._heap = list(self.stays)
             heapify(self._heap)
 
-    def remove(self, unit_id: str) -> None:
+    def remove(self, unit_id: str, arrived: int, visit_id: str) -> None:
         """Forget a stay."""
-        self.stays.pop(unit_id, None)
+        self.stays.pop(_stay(unit_id, arrived, visit_id), None)
 
     def first(self, count: int) -> list[tuple[str, int, str]]:
         """The `count` oldest open stays as (unit, arrived, visit_id)."""
-        found: list[tuple[int, str, str]] = []
+        found: list[bytes] = []
         heap = self._heap
         while heap and len(found) < count:
             stay = heappop(heap)
-            if self.stays.get(stay[1]) is stay:
+            # One that closed and was opened again may be in the heap twice.
+            if stay in self.stays and (not found or stay != found[-1]):
                 found.append(stay)
         for stay in found:
             heappush(heap, stay)
-        return [(unit, arrived, visit_id) for arrived, unit, visit_id in found]
+        return [_read_stay(stay) for stay in found]
+
+
+def _stay(unit_id: str, arrived: int, visit_id: str) -> bytes:
+    return (arrived + _BEFORE).to_bytes(8) + unit_id.encode() + _SEPARATOR + short(visit_id)
+
+
+def _read_stay(stay: bytes) -> tuple[str, int, str]:
+    unit_id, _, visit_id = stay[8:].partition(_SEPARATOR)
+    return unit_id.decode(), int.from_bytes(stay[:8]) - _BEFORE, text_of(visit_id)
 
 
 @dataclass(slots=True)
@@ -252,7 +270,7 @@ class Ledger:
         if sign > 0:
             ledger.oldest.add(unit_id, visit.arrived, visit.visit_id)
         else:
-            ledger.oldest.remove(unit_id)
+            ledger.oldest.remove(unit_id, visit.arrived, visit.visit_id)
 
     def _count_place(self, visit: Visit, sign: int) -> None:
         """What an open visit adds to its operation: one in its phase, a quantity, a value."""
