@@ -130,7 +130,7 @@ async def acts(served: Served, number: int) -> list[dict[str, Any]]:
     async def sent() -> bool:
         return len(served.outbox.sent) >= number
 
-    await until(sent, f"{number} actions", 20)
+    await until(sent, f"{number} actions")
     served.stage.apply()
     return served.stage.applied
 
@@ -207,7 +207,7 @@ async def test_a_phone_that_asks_again_and_again_makes_one_action(page: Page, se
     async def three_times() -> bool:
         return sum(sample.value for metric in asked.collect() for sample in metric.samples[:1]) >= 3
 
-    await until(three_times, "the phone asks while nothing comes of it", 30)
+    await until(three_times, "the phone asks while nothing comes of it")
     assert await page.ask(f"{inside(FIRST, '.take')}.dataset.phase") in ("on_its_way", "sending")
     assert len(served.outbox.sent) == 1
     served.stage.apply()

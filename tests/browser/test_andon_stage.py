@@ -92,7 +92,7 @@ async def test_a_pile_up_is_taken_by_thumb_from_the_link_in_a_message(fresh_brok
             await floor.state("A", wip=12)
             await told.shows(ALERT, ["raised"])
             url = f"http://{HOST}:{port}"
-            await until(lambda: listed(port), "show has the alert", 30)
+            await until(lambda: listed(port), "show has the alert")
             now = SystemClock().now_us()
             token = alert_links.new(load_key(tmp_path / "link.key"), ALERT, 1, "robot|li", now)
             async with browser(tmp_path / "profile", f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as page:
@@ -119,7 +119,7 @@ async def test_a_pile_up_is_taken_by_thumb_from_the_link_in_a_message(fresh_brok
 
 async def listed(port: int) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             answer = await client.get(f"http://127.0.0.1:{port}/v1/alerts")
         return [alert["alert_id"] for alert in answer.json()["alerts"]] == [ALERT]
     return False

@@ -56,7 +56,7 @@ async def accepted(demo: Running, said: str) -> int:
     events = re.findall(r'"event_id": ?"([^"]+)"', said)
 
     async def told() -> bool:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             answers = [await client.get(f"{demo.address}/v1/events/{event_id}") for event_id in events]
         fates = [each["fate"] for answer in answers if answer.status_code == 200 for each in answer.json()["events"]]
         return len(fates) == len(events) and set(fates) <= {"accepted", "repeat"}

@@ -44,7 +44,7 @@ async def client(doors: IngestProcesses, fresh_broker: str, broker_choice: str) 
     await create_topics(
         KafkaSettings(fresh_broker, broker_choice == "embedded", 1, PARTITIONS, OPERATION_PARTITIONS, 6)
     )
-    async with httpx.AsyncClient(base_url=doors.address, trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=doors.address, trust_env=False, timeout=60) as client:
         yield client
 
 

@@ -41,7 +41,7 @@ async def raise_in_the_agent(floor: Floor, workers: TrackProcesses, **environmen
     async def settled() -> bool:
         return worker.poll() is not None or any((await committed(floor.broker)).values())
 
-    await until(settled, "the worker has ended or has committed", 20)
+    await until(settled, "the worker has ended or has committed")
     assert set((await committed(floor.broker)).values()) == {0}, "committed though it raised"
     assert await ended(worker) == BROKEN
     assert "raised by the test at 'folded'" in workers.log
@@ -108,7 +108,7 @@ async def written_over_late(floor: Floor, workers: TrackProcesses, **environment
         last = {(r.partition, r.key): r.value[8:] for r in await changelog(floor.broker)}
         return all(last[each] != b"late" for each in late.items())
 
-    await until(written_again, "the owner's is the last of its key again", 20)
+    await until(written_again, "the owner's is the last of its key again")
     assert worker.poll() is None
     await floor.check()
 
@@ -116,7 +116,7 @@ async def written_over_late(floor: Floor, workers: TrackProcesses, **environment
 async def lose_the_log(floor: Floor, workers: TrackProcesses, **environment: str) -> None:
     await run_once(floor, workers)
     await empty(floor.broker, topology.SCANS.name)
-    assert await ended(workers.start(**environment), 30) == BROKEN
+    assert await ended(workers.start(**environment)) == BROKEN
     assert "ends at offset 0, but the state includes offset" in workers.log
 
 
@@ -142,7 +142,7 @@ async def test_a_log_that_was_lost_and_begins_anew(floor: Floor, workers: TrackP
     await run_once(floor, workers)
     await empty(floor.broker, topology.SCANS.name)
     await append(floor.broker, topology.SCANS.name, 0, [b"{}"] * 3)
-    assert await ended(workers.start(), 20) == BROKEN
+    assert await ended(workers.start()) == BROKEN
     assert "ends at offset 3, but the state includes offset" in workers.log
 
 
@@ -150,7 +150,7 @@ async def test_a_log_that_was_lost_and_begins_anew(floor: Floor, workers: TrackP
 async def test_an_emptied_changelog(floor: Floor, workers: TrackProcesses) -> None:
     await run_once(floor, workers)
     await empty(floor.broker, topology.UNITS_CHANGELOG)
-    assert await ended(workers.start(), 20) == BROKEN
+    assert await ended(workers.start()) == BROKEN
     assert f"there is no state: {topology.UNITS_CHANGELOG} was emptied" in workers.log
 
 

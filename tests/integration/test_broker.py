@@ -93,7 +93,7 @@ def test_a_broker_that_was_killed_is_seen_as_gone(broker: Broker, tmp_path: Path
     broker.start(tmp_path)
     assert broker.pid is not None
     os.kill(broker.pid, signal.SIGKILL)
-    assert wait_until(lambda: broker.pid is None, 5)
+    assert wait_until(lambda: broker.pid is None, 60)
 
 
 def test_nothing_is_written_to_the_home_directory(

@@ -21,7 +21,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 async def board(demo: Running) -> dict[str, Any]:
     """The numbers as the board gets them."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.get(f"{demo.address}/v1/operations")
     found: dict[str, Any] = answer.json()
     return found
@@ -39,18 +39,18 @@ async def test_numbers_move_and_are_never_ahead_of_the_clock(demo: Running) -> N
         seen.append(state["newest_event_us"])
         return state["wip"] > 0 and seen[-1] > seen[0]
 
-    await until(moved, "the board shows units, and newer events than at first", 20)
+    await until(moved, "the board shows units, and newer events than at first")
 
 
 async def test_machines_are_shown_and_count_the_wip_beside_the_scans(demo: Running) -> None:
     async def told() -> bool:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             units = (await client.get(f"{demo.address}/v1/work-units")).json()["work_units"]
         operations = (await board(demo))["operations"]
         counted = [each["state"]["counted"] for each in operations if each["state"]["counted"]]
         return all(unit["state"] for unit in units) and len(counted) == 2 and all(c["came_in"] > 0 for c in counted)
 
-    await until(told, "every machine has a state, and both placers are counted", 30)
+    await until(told, "every machine has a state, and both placers are counted")
 
 
 async def test_the_history_gets_to_its_end(demo: Running) -> None:
@@ -58,7 +58,7 @@ async def test_the_history_gets_to_its_end(demo: Running) -> None:
         done = [line.split(":")[1].split("/") for line in demo.lines if "history 历史数据" in line]
         return any(sent.strip() == total.strip() for sent, total in done)
 
-    await until(told, "the progress of the history reaches its total", 30)
+    await until(told, "the progress of the history reaches its total")
 
 
 def test_every_number_is_right(demo: Running) -> None:

@@ -27,7 +27,7 @@ from tests.parts import OPERATION_PARTITIONS, until
 
 pytestmark = pytest.mark.real_broker
 
-DEADLINE = 30
+DEADLINE = 60
 
 
 @pytest.fixture

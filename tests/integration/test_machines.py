@@ -194,7 +194,7 @@ async def test_killed_while_machines_talk_and_counted_wip_is_the_truth(
             went_out,
         )
 
-    await until(is_counted, f"{came_in} in, {went_out} out; shown: {await floor.counted('L1.PLACE')}", 30)
+    await until(is_counted, f"{came_in} in, {went_out} out; shown: {await floor.counted('L1.PLACE')}")
 
 
 async def test_a_worker_goes_on_from_what_is_written(workers: AggregateProcesses, floor: Floor) -> None:
@@ -208,7 +208,7 @@ async def test_a_worker_goes_on_from_what_is_written(workers: AggregateProcesses
         records = (await floor.read(topology.WORK_UNITS.name, SCAN_PARTITIONS)).values()
         return sum(r.key == topology.MARK_KEY for part in records for r in part) >= SCAN_PARTITIONS
 
-    await until(is_marked, "every partition has a mark", 40)
+    await until(is_marked, "every partition has a mark")
     child.kill()
     child.wait()
     workers.start()

@@ -46,7 +46,7 @@ def event(number: int, read_point_id: str = "L1-OP10-IN", id: str = "") -> dict[
 async def scraped(running: Running, stage: str) -> dict[tuple[str, ...], float]:
     """(name, label values by label) → value of what this stage answers."""
     address = json.loads((running.data_dir / "metrics.json").read_text())[stage]
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.get(address)
     answer.raise_for_status()
     return {

@@ -80,7 +80,7 @@ async def live(seed: int, floor: Floor) -> None:
             await floor.alert(rng.choice(lives).change(rng))
             before = len(server.requests)
             if rng.random() < 0.6:
-                await until(lambda before=before: asked(server, floor, before), "something happens", 10)
+                await until(lambda before=before: asked(server, floor, before), "something happens")
         server.mode = Mode.WELL
         await until(lambda: quiet_without_pauses(floor), "all is settled", 60)
         await check(floor, server)

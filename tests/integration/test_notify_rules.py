@@ -40,7 +40,7 @@ async def taken(server: PhoneServer, number: int) -> None:
     async def enough() -> bool:
         return len(server.taken) >= number
 
-    await until(enough, f"{number} messages", 30)
+    await until(enough, f"{number} messages")
 
 
 async def test_an_incident_is_told_once_and_its_end_once(floor: Floor, server: PhoneServer) -> None:
@@ -179,7 +179,7 @@ async def test_a_target_that_is_away_is_asked_ever_less_often(floor: Floor, serv
     server.mode = Mode.ERROR
     floor.send("robot", server.url)
     await floor.alert(*(raised(f"{n}|x") for n in range(5)))
-    await until(lambda: tried(server, 4), "it was tried", 30)
+    await until(lambda: tried(server, 4), "it was tried")
     pauses = [b.at - a.at for a, b in zip(server.requests, server.requests[1:], strict=False)]
     assert pauses[0] >= 0.5
     assert pauses[2] >= 2.0

@@ -87,7 +87,7 @@ class Recorder:
         async def has() -> bool:
             return self.wip == wip
 
-        await until(has, f"{wip} known, not {self.wip}", 30)
+        await until(has, f"{wip} known, not {self.wip}")
 
 
 @contextlib.asynccontextmanager
@@ -111,7 +111,7 @@ async def test_the_feed_reads_what_is_there_and_follows(fresh_broker: str) -> No
     await write(fresh_broker, operation("B", held=3), partition=1)
     async with following(fresh_broker) as (feed, told):
         await told.knows(A=2, B=3)
-        await until(lambda: caught_up(feed), "it knows that it has read everything", 10)
+        await until(lambda: caught_up(feed), "it knows that it has read everything")
         await write(fresh_broker, operation("B", held=4), partition=1)
         await told.knows(A=2, B=4)
         assert told.plants == 1
@@ -120,14 +120,14 @@ async def test_the_feed_reads_what_is_there_and_follows(fresh_broker: str) -> No
 
 async def test_the_feed_of_an_empty_log_has_caught_up(fresh_broker: str) -> None:
     async with following(fresh_broker) as (feed, _):
-        await until(lambda: caught_up(feed), "there is nothing to read", 10)
+        await until(lambda: caught_up(feed), "there is nothing to read")
 
 
 async def test_the_feed_says_how_far_the_scans_have_come(fresh_broker: str) -> None:
     async with following(fresh_broker) as (_, told), writing(fresh_broker) as producer:
         for _ in range(3):
             await producer.send_and_wait(SCANS.name, b"{}", b"U1", partition=1)
-        await until(lambda: ended(told, 1, 3), "three scans are seen", 15)
+        await until(lambda: ended(told, 1, 3), "three scans are seen")
         assert told.ends[0] == 0
 
 
@@ -177,7 +177,7 @@ async def test_states_and_plant_model_reach_the_board(fresh_broker: str) -> None
             await write(fresh_broker, operation("A", SystemClock().now_us(), queued=2))
             for version in (1, 2):
                 await write_model(fresh_broker, version)
-            await until(lambda: shows(shown, 2, {"A": 2, "C2": 0}), "version 2 with its operations", 30)
+            await until(lambda: shows(shown, 2, {"A": 2, "C2": 0}), "version 2 with its operations")
         finally:
             task.cancel()
             await asyncio.wait([task])
@@ -201,7 +201,7 @@ async def test_the_stage_ends_by_itself_when_asked_while_boards_watch(fresh_brok
     child = start(fresh_broker, port)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=None) as client:
-            await until(lambda: answers(client), "it serves", 30)
+            await until(lambda: answers(client), "it serves")
             async with client.stream("GET", "/v1/live") as stream:
                 chunks = stream.aiter_text()
                 assert "event: snapshot" in await anext(chunks)

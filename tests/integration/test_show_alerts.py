@@ -73,8 +73,8 @@ async def test_an_alert_comes_in_and_an_acknowledgement_goes_out_and_comes_back(
     raised = alert("A")
     await write(fresh_broker, raised, alert("C", priority="high"))
     async with serving(fresh_broker) as (shown, client), actions(fresh_broker, raised) as consumer:
-        await until(lambda: knows(client, {"wip_limit|A": 1, "wip_limit|C": 1}), "both alerts", 30)
-        await until(lambda: connected(shown), "the outbox has its broker", 30)
+        await until(lambda: knows(client, {"wip_limit|A": 1, "wip_limit|C": 1}), "both alerts")
+        await until(lambda: connected(shown), "the outbox has its broker")
         posting = asyncio.create_task(
             client.post("/v1/alerts/wip_limit|A/acknowledge", json={"incident": 1, "by": "李明", "action_id": "a1"})
         )
@@ -83,7 +83,7 @@ async def test_an_alert_comes_in_and_an_acknowledgement_goes_out_and_comes_back(
         assert (record.key, action["action"], action["by"]) == (b"wip_limit|A", "acknowledge", "李明")
         await write(fresh_broker, acknowledged(subject="A", action_offset=record.offset))
         answer = await posting
-        await until(lambda: knows(client, {"wip_limit|A": 2, "wip_limit|C": 1}), "the new version", 30)
+        await until(lambda: knows(client, {"wip_limit|A": 2, "wip_limit|C": 1}), "the new version")
     assert (answer.status_code, answer.json()["alert"]["acknowledged_by"]) == (200, "李明")
 
 
@@ -106,7 +106,7 @@ async def test_show_knows_whether_alerts_are_judged(fresh_broker: str, tmp_path:
             child = stages.start()
             await until(lambda: judged(shown, 0), "the stage gives a sign of life", 60)
             before = SystemClock().now_us()
-            await until(lambda: judged(shown, before), "and another one", 30)
+            await until(lambda: judged(shown, before), "and another one")
             child.kill()
             child.wait()
             await until(lambda: quiet(shown, 2 * SIGN_US), "none once it is gone", 60)

@@ -211,7 +211,7 @@ async def go_away_and_come_back(
         server.kill()
         for part in range(1, parts):
             await floor.produce(broker, part, parts)
-        await until(lambda: says(stores, "database not usable"), "the store has noticed and tries again", 20)
+        await until(lambda: says(stores, "database not usable"), "the store has noticed and tries again")
         await asyncio.sleep(5)  # the outage itself
         assert start_again() == dsn
         await floor.stored(dsn)

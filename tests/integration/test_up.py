@@ -64,7 +64,7 @@ def expected_rows(name: str) -> set[tuple[str, int, str, str]]:
 
 def wip(address: str, operation_id: str) -> int:
     """Open visits of an operation, as the board has it."""
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         board = client.get(f"{address}/v1/operations").json()
     states = {entry["operation_id"]: entry["state"] for entry in board["operations"]}
     return int((states[operation_id] or {"wip": 0})["wip"])

@@ -149,7 +149,7 @@ async def test_a_bad_record_has_one_reject_with_its_reason_and_its_bytes(floor: 
     async def there() -> bool:
         return bool(await floor.rejected(case.name))
 
-    await until(there, f"a reject of {case.name}", 15)
+    await until(there, f"a reject of {case.name}")
     rows = await floor.rejected(case.name)
     assert [(row["reason"], row["value"], row["key"]) for row in rows] == [(case.reason, case.value, case.key)]
     detail = json.loads(rows[0]["detail"])
@@ -175,7 +175,7 @@ async def test_what_http_refused_is_kept_byte_for_byte(floor: Floor) -> None:
     async def all_there() -> bool:
         return len(await kept()) >= len(expected)
 
-    await until(all_there, "every refusal is in the table", 15)
+    await until(all_there, "every refusal is in the table")
     assert await kept() == expected
 
 

@@ -125,7 +125,7 @@ def test_default_bounds_refuse_what_is_too_late_and_nothing_else(log: list[Row],
     with stack as up:
         send(up, "kafka", events, tmp_path)
         export_and_fold(up, plant, events, tmp_path)
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             counts = client.get(f"{up.address}/v1/rejects").json()["counts"]
         assert up.floorstream("verify").returncode == 0
     model = PlantModel.from_document(load_plant(plant.read_text("utf-8")), 1)

@@ -71,7 +71,7 @@ def pile_up(demo: Running) -> None:
     """More units at an operation than its limit allows: an alert rings after its on-delay."""
     now = format_instant(SystemClock().now_us())
     scans = [{"unit_id": f"PILE-{n}", "read_point_id": "REPAIR-IN", "event_time": now} for n in range(40)]
-    with httpx.Client(base_url=demo.address, trust_env=False) as client:
+    with httpx.Client(base_url=demo.address, trust_env=False, timeout=60) as client:
         assert client.post("/v1/scans", json=scans).status_code == 202
 
 
@@ -88,7 +88,7 @@ def start_prometheus(home: Path, listen: str, output: Any) -> subprocess.Popen[b
 @pytest.fixture
 async def ask(watched: Watched) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Prometheus, once it answers."""
-    async with httpx.AsyncClient(base_url=watched.prometheus, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=watched.prometheus, trust_env=False, timeout=60) as client:
 
         async def ready() -> bool:
             try:
@@ -114,7 +114,7 @@ async def curves(ask: httpx.AsyncClient, expression: str) -> list[dict[str, Any]
 async def refuse_something(watched: Watched) -> None:
     """A scan that ingest refuses, and one that only track can: an event_id of the unit's with other content."""
     now = SystemClock().now_us()
-    async with httpx.AsyncClient(base_url=watched.demo.address, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=watched.demo.address, trust_env=False, timeout=60) as client:
         await client.post("/v1/scans", content=b'{"unit_id": "X"}')
         scan = {"unit_id": f"TWO-{now}", "read_point_id": "L1.PRINT-IN", "event_time": "2025-11-03T00:00:00Z"}
         for id_, quantity in (("a", "1"), ("a", "2")):
