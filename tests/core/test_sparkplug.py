@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.core.sparkplug import FARTHEST, Host
@@ -208,6 +208,7 @@ MESSAGES = st.builds(
 )
 
 
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.lists(MESSAGES, max_size=30))
 def test_whatever_comes_nothing_is_raised_and_little_is_kept(messages: list[Message]) -> None:
     host = Host()
@@ -219,6 +220,7 @@ def test_whatever_comes_nothing_is_raised_and_little_is_kept(messages: list[Mess
             assert known.online or not known.waiting
 
 
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.permutations(range(2, 10)), st.integers(0, 255))
 def test_any_order_within_the_timeout_is_read_as_it_was_sent(order: list[int], first: int) -> None:
     host = Host()

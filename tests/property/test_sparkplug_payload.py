@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.core.sparkplug_payload import BadSparkplug, Payload, read_payload, signed
@@ -54,12 +54,14 @@ def payload_or_reason(data: bytes) -> Payload | BadSparkplug:
         return refused
 
 
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=400) | st.binary(max_size=120).map(lambda metric: part(2, metric)))
 def test_any_bytes_are_a_payload_or_a_reason(data: bytes) -> None:
     answer = payload_or_reason(data)
     assert isinstance(answer, Payload) or (answer.en and answer.zh)
 
 
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=20), st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 255), st.booleans())
 def test_what_is_written_is_read(name: str, value: float, seq: int, historical: bool) -> None:
     metric = (
@@ -70,6 +72,7 @@ def test_what_is_written_is_read(name: str, value: float, seq: int, historical: 
     assert [(m.name, m.value, m.historical) for m in read.metrics] == [(name, value, historical)]
 
 
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(WIDTHS)), st.data())
 def test_signs_come_back(datatype: int, data: st.DataObject) -> None:
     bits = WIDTHS[datatype]
