@@ -13,6 +13,7 @@ from schemas.alerts import AlertActionKind, AlertChange, AlertEnd, AlertState, S
 from schemas.channels import Kind
 from schemas.event import Action
 from schemas.machine import MachineState
+from schemas.mapping_document import EventKind, FileFormat
 from schemas.master import OrderChange
 from schemas.plant_alerting import Language, Measure, Priority
 from schemas.plant_document import (
@@ -35,6 +36,8 @@ GROUP_OF: Mapping[type[StrEnum], str] = {
     ReadPointAction: "actions",
     EpcisAction: "actions",
     Identifiers: "identifiers",
+    EventKind: "event_kinds",
+    FileFormat: "file_formats",
     Phase: "phases",
     UnitStatus: "statuses",
     Outcome: "outcomes",

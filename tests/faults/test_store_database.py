@@ -158,7 +158,7 @@ async def locked(
         async with other.transaction():
             await other.execute("LOCK TABLE visits IN EXCLUSIVE MODE")
             await floor.produce(fresh_broker, 1, PARTS)
-            await until(lambda: says(stores, "statement timeout"), "a statement was given up")
+            await until(lambda: says(stores, "database not usable"), "a statement was given up")
             assert child.poll() is None, "the store has gone on by itself"
             await asyncio.sleep(seconds)  # the lock itself
     finally:
