@@ -44,6 +44,7 @@ class Verdicts(Answer):
     accepted: int = Field(ge=0)
     rejected: int = Field(ge=0)
     results: list[Verdict]
+    sandbox: bool = Field(default=False, description="sent with a sandbox key: judged, and nothing was written")
 
 
 class CaptureError(Answer):

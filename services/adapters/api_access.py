@@ -1,13 +1,14 @@
 """Who may write over HTTP: the holder of a key, or, where no keys are set, programs on this machine."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from services.adapters.api_keys import BadKeyFile, KeyFile, Keys, NoAccess, is_loopback, source_of
+from services.adapters.api_keys import BadKeyFile, KeyFile, Keys, NoAccess, is_loopback, key_of
+from services.adapters.api_pace import Pace
 from services.adapters.problems import FORBIDDEN, UNAUTHORIZED, Problem
 from services.core.text import clean
 from services.ports import Clock
@@ -21,19 +22,41 @@ LONGEST_SOURCE = 128
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends. `sandbox`: what is sent is judged and not written."""
+
+    source: str
+    sandbox: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
-    """The rule of one server. `keys` None: this machine only; `host`: where it listens."""
+    """The rule of one server. `keys` None: this machine only; `host`: where it listens; `pace`: of sandbox keys."""
 
     keys: Keys | None
     host: str
     clock: Clock
+    pace: Pace = field(default_factory=Pace)
 
     def source(self, request: Request) -> str:
-        """Who sends this request. Raises Problem."""
+        """Who sends this request, that is for real. Raises Problem, also for a sandbox key."""
+        sender = self.sender(request)
+        if sender.sandbox:
+            raise Problem(
+                FORBIDDEN,
+                "a sandbox key writes nothing: try with POST /v1/scans, /v1/transforms, /v1/machine-events or "
+                "/v1/epcis/events, and use a real key here",
+                "试用密钥不能写入：请用 POST /v1/scans、/v1/transforms、/v1/machine-events 或 /v1/epcis/events 试发，"
+                "此处请使用正式密钥",
+            )
+        return sender.source
+
+    def sender(self, request: Request) -> Sender:
+        """Who sends this request, if only to try. Raises Problem."""
         if self.keys is None:
-            return self._open_source(request)
+            return Sender(self._open_source(request), False)
         try:
-            return source_of(self.keys, request.headers.get("authorization", ""), self.clock)
+            key = key_of(self.keys, request.headers.get("authorization", ""), self.clock)
         except (NoAccess, BadKeyFile):
             raise Problem(
                 UNAUTHORIZED,
@@ -41,6 +64,9 @@ class Access:
                 "请在请求头中发送 Authorization: Bearer ID.SECRET，且密钥未过期、未撤销",
                 headers={"WWW-Authenticate": 'Bearer realm="floorstream"'},
             ) from None
+        if key.sandbox:
+            self.pace.use(key.id, self.clock.now_us())
+        return Sender(key.source, key.sandbox)
 
     def _open_source(self, request: Request) -> str:
         """Without keys only this machine may write, and no web page may make its browser do so."""

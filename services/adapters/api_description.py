@@ -39,7 +39,8 @@ SECURITY: dict[str, dict[str, str]] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "ID.SECRET",
-        "description": "made by `floorstream keys new`; where no keys are set, programs on the same machine need none",
+        "description": "made by `floorstream keys new`, with --sandbox for trying: then nothing is written; "
+        "where no keys are set, programs on the same machine need none",
     },
     "alertLink": {
         "type": "apiKey", "in": "header", "name": "X-Alert-Token",
@@ -58,6 +59,7 @@ SOURCE = {
 _WRITES = ("post", "put", "patch", "delete")
 _REF = "#/components/schemas/"
 
+_KINDS: dict[str, Kind] = {}
 _KNOWN: dict[str, dict[str, Any]] = {}
 """Schemas by name, of all models that routes were described by; a document takes those that it refers to."""
 
@@ -93,6 +95,7 @@ def described(
     `keyed`: who asks must have a right to write; `links`: the link of a message will do.
     """
     known = [*problems, *(BODY_PROBLEMS if body else ()), *(KEY_PROBLEMS if keyed or links else ())]
+    _KINDS.update((kind.code, kind) for kind in known)
     responses: dict[int | str, Document] = {status: _answer(model) for status, model in answers.items()}
     for status, kinds in sorted(_by_status(known).items()):
         responses[status] = _problem(kinds)
@@ -102,6 +105,11 @@ def described(
     if keyed or links:
         extra["security"] = [{"key": []}, *([{"alertLink": []}] if links else []), {}]
     return {"responses": responses, "openapi_extra": extra}
+
+
+def kinds() -> list[Kind]:
+    """Every kind of problem that a route was described with, by status and code."""
+    return sorted(_KINDS.values(), key=lambda kind: (kind.status, kind.code))
 
 
 def text(media: str, *problems: Kind) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Keys of sources: `Authorization: Bearer ID.SECRET`. Only the SHA-256 of a secret is kept.
 
 The key file (JSON, readable by its owner only) holds {"keys": [{"id", "source", "hash", "created", "expires",
-"revoked"}]}: hash in hex, instants in RFC 3339, `expires` and `revoked` null or left out where there are none. It is
-read again when it changes, so a revoked key is refused at once. A secret has 256 random bits, so one round of a hash
-is enough at rest.
+"revoked", "sandbox"}]}: hash in hex, instants in RFC 3339, `expires` and `revoked` null or left out where there are
+none, `sandbox` true for a key that may only try. It is read again when it changes, so a revoked key is refused at once.
+A secret has 256 random bits, so one round of a hash is enough at rest.
 """
 
 import json
@@ -36,13 +36,14 @@ class NoAccess(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. `hash`: SHA-256 of the secret; times in µs, None: never."""
+    """One key. `hash`: SHA-256 of the secret; times in µs, None: never; `sandbox`: for trying, it writes nothing."""
 
     id: str
     source: str
     hash: bytes
     expires: int | None
     revoked: int | None
+    sandbox: bool = False
 
 
 class Keys(Protocol):
@@ -90,7 +91,9 @@ def _key(entry: Mapping[str, Any]) -> Key:
     digest = bytes.fromhex(entry["hash"])
     if len(digest) != len(_NO_HASH) or "." in entry["id"]:
         raise ValueError(f"key {entry['id']!r}: expected an id without a dot and the hash as 64 hex digits")
-    return Key(entry["id"], clean(entry["source"]), digest, expires, revoked)
+    if entry.get("sandbox", False) not in (True, False):
+        raise ValueError(f"key {entry['id']!r}: sandbox is true or false")
+    return Key(entry["id"], clean(entry["source"]), digest, expires, revoked, bool(entry.get("sandbox")))
 
 
 def new_key(key_id: str, source: str, clock: Clock) -> tuple[str, dict[str, str | None]]:
@@ -107,6 +110,11 @@ def _hash(secret: str) -> bytes:
 
 def source_of(keys: Keys, authorization: str, clock: Clock) -> str:
     """The source whose key the header carries. Raises NoAccess."""
+    return key_of(keys, authorization, clock).source
+
+
+def key_of(keys: Keys, authorization: str, clock: Clock) -> Key:
+    """The key that the header carries. Raises NoAccess."""
     scheme, _, token = authorization.partition(" ")
     key_id, _, secret = token.strip().partition(".")
     key = keys.find(key_id) if scheme.lower() == "bearer" else None
@@ -116,7 +124,7 @@ def source_of(keys: Keys, authorization: str, clock: Clock) -> str:
     now = clock.now_us()
     if (key.expires is not None and key.expires <= now) or (key.revoked is not None and key.revoked <= now):
         raise NoAccess
-    return key.source
+    return key
 
 
 def is_loopback(host: str) -> bool:

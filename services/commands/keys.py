@@ -20,6 +20,7 @@ from services.core.text import clean
 
 ID_FORM = r"[A-Za-z0-9_-]{1,64}"
 LONGEST_SOURCE = 128
+SANDBOX_SECONDS = 86_400.0
 
 
 class NotDone(Exception):
@@ -42,6 +43,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     new.add_argument("id", metavar="ID", type=_id, help="name of the key: letters, digits, - and _")
     new.add_argument("--source", metavar="SOURCE", type=_source, default=None, help="who sends with it; default ID")
     new.add_argument("--expires", metavar="DURATION", type=seconds, default=None, help="2160h: refused from then on")
+    new.add_argument(
+        "--sandbox", action="store_true", help="for trying: what is sent is judged and never written; default 24 h"
+    )
     new.set_defaults(func=lambda arguments: _done(arguments, _new))
     listing = commands.add_parser("list", help="all keys and whether they are good")
     listing.set_defaults(func=lambda arguments: _done(arguments, _list))
@@ -96,16 +100,22 @@ def _init(file: Path, arguments: argparse.Namespace) -> None:
 def _new(file: Path, arguments: argparse.Namespace) -> None:
     clock = SystemClock()
     token, entry = new_key(arguments.id, arguments.source or arguments.id, clock)
-    if arguments.expires is not None:
-        entry["expires"] = format_instant(clock.now_us() + round(arguments.expires * 1_000_000))
+    expires = SANDBOX_SECONDS if arguments.sandbox and arguments.expires is None else arguments.expires
+    if expires is not None:
+        entry["expires"] = format_instant(clock.now_us() + round(expires * 1_000_000))
+    made: Entry = {**entry, "sandbox": True} if arguments.sandbox else entry
 
     def add(entries: list[Entry]) -> list[Entry]:
         if any(each["id"] == arguments.id for each in entries):
             raise NotDone(f"there is a key {arguments.id} already: choose another id 已有同名密钥，请换一个名称")
-        return [*entries, entry]
+        return [*entries, made]
 
     change_entries(file, add)
     print(token)
+    if arguments.sandbox:
+        print(
+            f"for trying, until {entry['expires']}: judges and never writes 试用密钥：只判定，不写入", file=sys.stderr
+        )
     print("shown this once: give it to the source 仅显示一次，请交给发送方: Authorization: Bearer …", file=sys.stderr)
 
 
@@ -122,7 +132,7 @@ def _state(entry: Entry, now_us: int) -> str:
     for name, meaning in (("revoked", "revoked 已撤销"), ("expires", "expired 已过期")):
         if entry.get(name) and parse_instant(entry[name]) <= now_us:
             return meaning
-    return "good 有效"
+    return "sandbox 试用" if entry.get("sandbox") else "good 有效"
 
 
 def _revoke(file: Path, arguments: argparse.Namespace) -> None:

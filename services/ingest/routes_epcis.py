@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from schemas.answers import CaptureJob, Verdicts
 from services.adapters import ingest_wire
 from services.adapters.api_description import JSON, SOURCE, described
+from services.adapters.api_pace import TOO_MANY
 from services.adapters.epcis_wire import BadDocument, InvalidEvent, read_document
 from services.adapters.problems import (
     BAD_REQUEST,
@@ -115,7 +116,7 @@ def router(deps: Deps) -> APIRouter:
         "/v1/epcis/events",
         status_code=202,
         **described(
-            {202: Verdicts, 200: Verdicts}, NONE_ACCEPTED, INVALID, *LOG_PROBLEMS,
+            {202: Verdicts, 200: Verdicts}, NONE_ACCEPTED, INVALID, TOO_MANY, *LOG_PROBLEMS,
             body={JSON: {"schema": SINGLE, "example": ALONE}}, keyed=True, headers=[SOURCE],
         ),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from schemas.event import SubmittedEvent, Transform
 from schemas.machine import MachineEvent
 from services.adapters import ingest_wire
 from services.adapters.api_description import SOURCE, described, one_or_more
+from services.adapters.api_pace import TOO_MANY
 from services.adapters.plant_publish import TablesAway
 from services.adapters.problems import (
     BROKER_AWAY,
@@ -28,7 +29,7 @@ from services.adapters.problems import (
 from services.core.equipment import PlantModel
 from services.core.instant import parse_instant
 from services.ingest.body import read_items
-from services.ingest.deps import Deps, measured, source
+from services.ingest.deps import Deps, measured
 from services.ingest.handler import Entrance, Kind, Taken, Verdict, take
 from services.ports import BrokerAway, Outgoing, TooManyPending
 
@@ -80,20 +81,28 @@ def router(deps: Deps) -> APIRouter:
 def _items(model: type[BaseModel], example: Mapping[str, Any]) -> dict[str, Any]:
     """What a route of items says of itself."""
     return described(
-        TAKEN, NONE_ACCEPTED, INVALID, *LOG_PROBLEMS, body=one_or_more(model, example), keyed=True, headers=[SOURCE]
+        TAKEN,
+        NONE_ACCEPTED,
+        INVALID,
+        TOO_MANY,
+        *LOG_PROBLEMS,
+        body=one_or_more(model, example),
+        keyed=True,
+        headers=[SOURCE],
     )
 
 
 async def taken_items(deps: Deps, request: Request, kind: Kind, validate: bool) -> Response:
     """Decide the items of a request and answer with their verdicts. Raises Problem."""
-    sender = source(deps, request)
+    sender = deps.access.sender(request)
+    validate = validate or sender.sandbox
     items = await read_items(request)
-    entrance = Entrance(in_force(deps), sender, deps.clock.now_us(), deps.partitions, deps.generation)
+    entrance = Entrance(in_force(deps), sender.source, deps.clock.now_us(), deps.partitions, deps.generation)
     taken = take(ingest_wire, kind, items, entrance)
     if not validate:
         await send(deps, taken.records)
         count(deps, kind, taken)
-    return _answer(taken, language(request), validate)
+    return _answer(taken, language(request), validate, sender.sandbox)
 
 
 def in_force(deps: Deps) -> PlantModel:
@@ -133,12 +142,14 @@ def count(deps: Deps, kind: Kind, taken: Taken) -> None:
         deps.metrics.ingest_items.labels(str(kind), reason).inc(number)
 
 
-def _answer(taken: Taken, tongue: str, validate: bool) -> Response:
+def _answer(taken: Taken, tongue: str, validate: bool, sandbox: bool) -> Response:
     body: dict[str, Any] = {
         "accepted": taken.accepted,
         "rejected": taken.rejected,
         "results": [result(verdict, tongue) for verdict in taken.verdicts],
     }
+    if sandbox:
+        body["sandbox"] = True
     if not taken.accepted:
         raise Problem(NONE_ACCEPTED, "see `results` for each item", "各项原因见 results", **body)
     headers = {"Content-Language": tongue, "Vary": "Accept-Language"}

@@ -188,7 +188,7 @@ def router(deps: ShowDeps) -> APIRouter:
     routes.include_router(operations_router(deps.board, deps.live, deps.clock))
     routes.include_router(rows_router(deps.rows, deps.clock))
     routes.include_router(alerts_router(deps.alerts))
-    routes.include_router(integrate_router(deps.board, deps.clock))
+    routes.include_router(integrate_router(deps.board, deps.clock, deps.alerts.rights.access.keys is not None))
     routes.include_router(schemas_router())
     routes.include_router(pages_router())
     return routes

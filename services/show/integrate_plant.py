@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from schemas.answers import SchemaFiles
 from schemas.generate import FOLDER
-from services.adapters.api_description import described, text
+from services.adapters.api_description import described, kinds, text
 from services.adapters.problems import NOT_FOUND, NOT_READY, Problem, retry_after
 from services.core.cures import CURES
 from services.ports import Clock
@@ -20,7 +20,7 @@ MEDIA = {".json": "application/json", ".yaml": "application/yaml"}
 EPCIS_CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 
 
-def integrate_router(board: Board, clock: Clock) -> APIRouter:
+def integrate_router(board: Board, clock: Clock, keyed: bool) -> APIRouter:
     """`/integrate/plant.json` and `/integrate/floorstream.http`; 503 while no plant model is in force."""
     router = APIRouter()
 
@@ -50,6 +50,8 @@ def integrate_router(board: Board, clock: Clock) -> APIRouter:
                 "topics": {"scans": SCANS.name},
                 "epcis_context": EPCIS_CONTEXT,
                 "reasons": CURES,
+                "keyed": keyed,
+                "codes": [{"status": kind.status, "code": kind.code, "en": kind.en, "zh": kind.zh} for kind in kinds()],
             }
         )
 

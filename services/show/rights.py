@@ -7,7 +7,6 @@
 A GET asks for no right and changes nothing: link previews and prefetching browsers may follow a link as they like.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -15,14 +14,12 @@ from fastapi import Request
 from services.adapters import alert_links
 from services.adapters.alert_links import BadLink, Link, WhyNot
 from services.adapters.api_access import Access
-from services.adapters.problems import FORBIDDEN, Kind, Problem, retry_after
+from services.adapters.api_pace import Pace
+from services.adapters.problems import FORBIDDEN, Kind, Problem
 
 NO_LINK = Kind(401, "link-invalid", "This link opens nothing", "此链接无效")
 OLD_LINK = Kind(401, "link-expired", "This link has expired", "此链接已过期")
-TOO_MANY = Kind(429, "too-many-requests", "Too many requests", "请求过多")
 TOKEN_HEADER = "x-alert-token"
-BURST, PER_SECOND = 60.0, 2.0
-MOST_KNOWN = 4_096
 LINK, KEY, THIS_MACHINE = "link", "key", "this-machine"
 
 
@@ -47,25 +44,6 @@ class Right:
             raise Problem(FORBIDDEN, "this link is for another alert", "此链接对应的是另一条告警")
         if action != "acknowledge":
             raise Problem(FORBIDDEN, "a link can only acknowledge", "通过链接只能确认告警")
-
-
-@dataclass(slots=True)
-class Pace:
-    """How often one and the same right may be used; what is known of old ones is forgotten."""
-
-    burst: float = BURST
-    per_second: float = PER_SECOND
-    _left: OrderedDict[str, tuple[float, int]] = field(default_factory=OrderedDict)
-
-    def use(self, who: str, now_us: int) -> None:
-        """Once more. Raises Problem where it is too often."""
-        left, at_us = self._left.pop(who, (self.burst, now_us))
-        left = min(self.burst, left + max(0, now_us - at_us) / 1_000_000 * self.per_second)
-        self._left[who] = (max(0.0, left - 1), now_us)
-        if len(self._left) > MOST_KNOWN:
-            self._left.popitem(last=False)
-        if left < 1:
-            raise retry_after(TOO_MANY, "wait a few seconds", "请稍候几秒再试", 3)
 
 
 @dataclass(frozen=True, slots=True)

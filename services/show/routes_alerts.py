@@ -17,6 +17,7 @@ from schemas.answers_show import Alerts as ListedAlerts
 from schemas.message import Malformed, read_json, validated
 from services.adapters.alerts_read import AlertRows
 from services.adapters.api_description import EVENTS, JSON, described, schema_of, text
+from services.adapters.api_pace import TOO_MANY
 from services.adapters.metrics import Metrics
 from services.adapters.problems import (
     BAD_REQUEST,
@@ -34,7 +35,7 @@ from services.show.alert_acts import SHELVE, Act, Acts, NoSuchAlert, OtherIncide
 from services.show.alerts import ALL, OPEN, Alert, Alerts, Asked
 from services.show.answers import FULL, as_json, read_rows, streamed
 from services.show.live import Live
-from services.show.rights import NO_LINK, OLD_LINK, TOKEN_HEADER, TOO_MANY, Right, Rights
+from services.show.rights import NO_LINK, OLD_LINK, TOKEN_HEADER, Right, Rights
 
 OTHER_INCIDENT = Kind(409, "other-incident", "The alert has moved on", "告警已发生变化")
 MOST_BODY = 8 * 1024

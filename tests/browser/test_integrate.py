@@ -1,5 +1,7 @@
 """The page for integrators on a running demonstration: what it and the README say to type is typed as it stands."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -43,10 +45,11 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
         assert [said for said in opened.complaints if "/v1/events/" not in said] == []
 
 
-def typed(text: str) -> str:
+def typed(text: str, broker: str = "") -> str:
     """What a block says when it is run as it stands; curl does not tell a refusal by its exit code."""
     program = [sys.executable, "-c", text] if text.startswith("import ") else ["bash", "-e", "-c", text]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=SECONDS, check=False)
+    known = {**os.environ, "FLOORSTREAM_KAFKA": broker}
+    done = subprocess.run(program, env=known, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -69,10 +72,12 @@ async def test_every_example_of_the_page_is_taken_as_it_stands(page: Page, demo:
     await page.go(f"{demo.address}/integrate?lang=en")
     await page.until(READY, SECONDS)
     examples = [text for text in await page.ask(EXAMPLES) if "kcat" not in text]
-    assert len(examples) == 6
-    said = [typed(text) for text in examples]
-    assert [text for text in said if not re.search(r"^(HTTP/1.1 )?20[02] ", text)] == []
-    assert [await accepted(demo, text) for text in said[:3]] == [1, 2, 1]
+    assert len(examples) == 7
+    broker = json.loads((demo.data_dir / "instance.json").read_text("utf-8"))["broker"]
+    said = [typed(text, broker) for text in examples]
+    over_http = [text for text, example in zip(said, examples, strict=True) if "aiokafka" not in example]
+    assert [text for text in over_http if not re.search(r"^(HTTP/1.1 )?20[02] ", text)] == []
+    assert [await accepted(demo, text) for text in said[:4]] == [1, 2, 1, 1]
 
 
 async def test_a_scan_is_checked_sent_and_followed(page: Page, demo: Running) -> None:

@@ -1,6 +1,7 @@
 """Who may write: keys per source, kept as hashes; without keys programs on this machine only."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -8,16 +9,17 @@ import pytest
 
 from services import settings
 from services.adapters.api_keys import BadKeyFile, KeyFile, is_loopback, new_key
+from services.adapters.api_pace import BURST
 from services.core.instant import format_instant, parse_instant
 from services.ingest.app import main
-from tests.fake_log import FixedClock
+from tests.fake_log import FakeLog, FixedClock
 from tests.ingest_floor import NOW, PLANT, Floor, event, memory_floor
 
 CLOCK = FixedClock(parse_instant(NOW))
 HOUR = 3_600_000_000
 
 
-def write(path: Path, *entries: dict[str, str | None]) -> None:
+def write(path: Path, *entries: Mapping[str, object]) -> None:
     path.write_text(json.dumps({"keys": entries}), encoding="utf-8")
     path.chmod(0o600)
 
@@ -118,3 +120,42 @@ def test_without_keys_it_does_not_listen_to_others(caplog: pytest.LogCaptureFixt
 )  # fmt: skip
 def test_what_is_this_machine_for_itself(host: str, loopback: bool) -> None:
     assert is_loopback(host) == loopback
+
+
+async def test_a_sandbox_key_judges_and_never_writes(tmp_path: Path) -> None:
+    real, entry = new_key("k1", "plc", CLOCK)
+    token, tried = new_key("k2", "plc", CLOCK)
+    write(tmp_path / "keys", entry, {**tried, "sandbox": True})
+    log = FakeLog()
+    async with memory_floor(log, keys=KeyFile(tmp_path / "keys"), plant=None) as floor:
+        with_real = {"Authorization": f"Bearer {real}"}
+        (await floor.client.put("/v1/plant", content=PLANT.encode(), headers=with_real)).raise_for_status()
+        before = len(log.sent)
+        good, bad = await post(floor, token), await floor.post({}, headers={"Authorization": f"Bearer {token}"})
+        for_real = [
+            await floor.client.request(method, path, content=content, headers={"Authorization": f"Bearer {token}"})
+            for method, path, content in (
+                ("PUT", "/v1/plant", PLANT.encode()),
+                ("PUT", "/v1/orders/WO", b'{"product_id": "P", "quantity": 1}'),
+                ("POST", "/v1/epcis/capture", b"{}"),
+            )
+        ]
+    assert (good.status_code, good.json()["accepted"], good.json()["sandbox"]) == (200, 1, True)
+    assert (bad.status_code, bad.json()["sandbox"]) == (422, True)
+    assert [(answer.status_code, answer.json()["code"]) for answer in for_real] == [(403, "forbidden")] * 3
+    assert len(log.sent) == before
+
+
+async def test_a_sandbox_key_may_be_used_so_often_and_not_oftener(tmp_path: Path) -> None:
+    token, entry = new_key("k2", "plc", CLOCK)
+    write(tmp_path / "keys", {**entry, "sandbox": True})
+    async with memory_floor(keys=KeyFile(tmp_path / "keys"), plant=None) as floor:
+        statuses = [(await post(floor, token)).status_code for _ in range(int(BURST) + 1)]
+    assert statuses == [503] * int(BURST) + [429]
+
+
+def test_a_key_that_is_a_sandbox_perhaps_is_refused(tmp_path: Path) -> None:
+    _, entry = new_key("k2", "plc", CLOCK)
+    write(tmp_path / "keys", {**entry, "sandbox": "maybe"})
+    with pytest.raises(BadKeyFile, match="sandbox"):
+        KeyFile(tmp_path / "keys")

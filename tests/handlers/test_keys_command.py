@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.adapters.alert_links import load_key
-from services.adapters.api_keys import KeyFile, NoAccess, source_of
+from services.adapters.api_keys import KeyFile, NoAccess, key_of, source_of
 from services.adapters.api_keys_write import change_entries
 from services.adapters.clock import SystemClock
 from services.cli import main
@@ -39,6 +39,18 @@ def may_write(file: Path, token: str) -> bool:
 def test_the_token_opens_the_door_as_its_source(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     token = new(capsys, "gate-1", "--source", "产线 1")
     assert source_of(KeyFile(file), f"Bearer {token}", SystemClock()) == "产线 1"
+
+
+def test_a_sandbox_key_is_marked_and_ends_by_itself(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    token = new(capsys, "try-1", "--sandbox")
+    real = new(capsys, "gate-1")
+    keys = KeyFile(file)
+    tried = key_of(keys, f"Bearer {token}", SystemClock())
+    assert tried.sandbox
+    assert tried.expires is not None
+    assert not key_of(keys, f"Bearer {real}", SystemClock()).sandbox
+    assert main(["keys", "list"]) == 0
+    assert "sandbox 试用" in capsys.readouterr().out
 
 
 def test_init_makes_what_is_missing_and_nothing_else(

@@ -13,10 +13,10 @@ from schemas.alerts import AlertAction
 from schemas.message import validated
 from services.adapters import alert_links
 from services.adapters.api_keys import KeyFile, new_key
+from services.adapters.api_pace import BURST, MOST_KNOWN, Pace
 from services.core.instant import format_instant
 from services.show.alert_acts import MOST_REMEMBERED
 from services.show.app import ShowDeps, create_app
-from services.show.rights import BURST, MOST_KNOWN, Pace
 from services.topology import ALERT_ACTIONS
 from tests.alerts import acknowledged, alert, give_alert, partition
 from tests.show_floor import MINUTE, SECOND, T0, MemoryOutbox, SetClock, deps, model

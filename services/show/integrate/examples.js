@@ -10,19 +10,21 @@ function body(value) {
   return quoted(json(value)).replaceAll("@now@", NOW);
 }
 
-function curl(address, method, path, type, sent) {
-  const asked = method === "POST" ? "" : `-X ${method} `;
-  return `curl -i ${asked}${address}${path} -H 'Content-Type: ${type}' \\\n  --data-binary '${sent}'`;
+// Where keys are set, the shell holds the sender's in FLOORSTREAM_API_KEY.
+function curl(plant, address, path, type, sent) {
+  const key = plant.keyed ? ' -H "Authorization: Bearer $FLOORSTREAM_API_KEY"' : "";
+  return `curl -i ${address}${path}${key} -H 'Content-Type: ${type}' \\\n  --data-binary '${sent}'`;
 }
 
-function python(address, scan) {
-  return `import json, urllib.request, uuid
+function python(plant, address, scan) {
+  const key = plant.keyed ? ', "Authorization": "Bearer " + os.environ["FLOORSTREAM_API_KEY"]' : "";
+  return `import json, os, urllib.request, uuid
 from datetime import datetime, timezone
 
 event = json.loads(${JSON.stringify(JSON.stringify(scan))})
 event["event_id"] = str(uuid.uuid4())
 event["event_time"] = datetime.now(timezone.utc).isoformat()
-headers = {"Content-Type": "application/json", "X-Source": "my-gateway"}
+headers = {"Content-Type": "application/json", "X-Source": "my-gateway"${key}}
 request = urllib.request.Request("${address}/v1/scans", json.dumps([event]).encode(), headers)
 with urllib.request.urlopen(request, timeout=10) as answer:
     print(answer.status, answer.read().decode())`;
@@ -32,6 +34,25 @@ function kcat(topic, scan) {
   const sent = body({ event_id: "@id@", ...scan, event_time: "@now@" }).replaceAll("@id@", "'\"$(uuidgen)\"'");
   return `echo '${quoted(scan.unit_id)}|${sent}' |
   kcat -P -b "$FLOORSTREAM_KAFKA" -t ${topic} -K '|' -H source=my-mes -X topic.partitioner=murmur2_random`;
+}
+
+function aiokafka(topic, scan) {
+  return `import asyncio, json, os, uuid
+from datetime import datetime, timezone
+from aiokafka import AIOKafkaProducer
+
+
+async def main():
+    event = json.loads(${JSON.stringify(JSON.stringify(scan))})
+    event["event_id"] = str(uuid.uuid4())
+    event["event_time"] = datetime.now(timezone.utc).isoformat()
+    value, headers = json.dumps(event).encode(), [("source", b"my-mes")]
+    async with AIOKafkaProducer(bootstrap_servers=os.environ["FLOORSTREAM_KAFKA"], acks="all") as producer:
+        await producer.send_and_wait("${topic}", value, key=event["unit_id"].encode(), headers=headers)
+    print(json.dumps(event))
+
+
+asyncio.run(main())`;
 }
 
 function epcis(readPoint) {
@@ -58,17 +79,18 @@ export function examples(plant, address) {
     const scan = (unit) => ({ unit_id: unit, read_point_id: place });
     const now = (unit) => ({ ...scan(unit), event_time: "@now@" });
     found.push(
-      ["integrate_http", curl(address, "POST", "/v1/scans", "application/json", body(now("MY-1")))],
-      ["integrate_lines", curl(address, "POST", "/v1/scans", "application/x-ndjson", `${body(now("MY-1"))}\n${body(now("MY-2"))}\n`)],
-      ["integrate_python", python(address, scan("MY-2"))],
+      ["integrate_http", curl(plant, address, "/v1/scans", "application/json", body(now("MY-1")))],
+      ["integrate_lines", curl(plant, address, "/v1/scans", "application/x-ndjson", `${body(now("MY-1"))}\n${body(now("MY-2"))}\n`)],
+      ["integrate_python", python(plant, address, scan("MY-2"))],
+      ["integrate_aiokafka", aiokafka(plant.topics.scans, scan("MY-5"))],
       ["integrate_kcat", kcat(plant.topics.scans, scan("MY-4"))],
-      ["integrate_epcis", curl(address, "POST", "/v1/epcis/capture", "application/json", body(epcis(place))).replaceAll("@floor@", plant.epcis_context)],
+      ["integrate_epcis", curl(plant, address, "/v1/epcis/capture", "application/json", body(epcis(place))).replaceAll("@floor@", plant.epcis_context)],
     );
   }
   const unit = plant.work_units[0];
   if (unit !== undefined) {
     const event = { work_unit_id: unit, event_time: "@now@", state: "execute" };
-    found.push(["integrate_machine", curl(address, "POST", "/v1/machine-events", "application/json", body(event))]);
+    found.push(["integrate_machine", curl(plant, address, "/v1/machine-events", "application/json", body(event))]);
   }
   found.push(["integrate_plant", `curl -i ${address}/v1/plant`]);
   return found;

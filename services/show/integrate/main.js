@@ -29,6 +29,9 @@ function show() {
   byId("ways").replaceChildren(
     ...examples(plant, location.origin).flatMap(([title, text]) => [make("h3", {}, word(title)), make("pre", { tabindex: "0" }, text)]),
   );
+  byId("codes").replaceChildren(
+    ...plant.codes.flatMap((one) => [make("dt", {}, `${one.status} ${one.code}`), make("dd", {}, one[language])]),
+  );
   byId("reasons").replaceChildren(
     ...Object.entries(plant.reasons).flatMap(([reason, cure]) => [
       make("dt", {}, `${word(`reasons.${reason}`)} (${reason})`), make("dd", {}, cure[language]),
@@ -48,8 +51,11 @@ async function judge(validate) {
   if (found.reason in plant.reasons) lines.push(said(plant.reasons[found.reason][language], true));
   byId("send").disabled = !(validate ? found.accepted : found.again);
   byId("verdict").replaceChildren(...lines);
-  if (found.accepted && validate) byId("verdict").append(said(word("integrate_checked")));
-  if (found.accepted && !validate) {
+  if (found.accepted && found.sandbox) {
+    byId("send").disabled = true;
+    byId("verdict").append(said(word("integrate_sandbox")));
+  } else if (found.accepted && validate) byId("verdict").append(said(word("integrate_checked")));
+  if (found.accepted && !validate && !found.sandbox) {
     const fate = await fateOf(found.eventId);
     byId("verdict").append(fate ? said(fate) : said(word("integrate_no_fate", { id: found.eventId }), true));
     await showRejects();

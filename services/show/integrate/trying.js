@@ -17,7 +17,7 @@ export async function attempt(body, key, validate) {
     const text = verdict ? [verdict.status, verdict.detail].filter(Boolean).join(": ") : `${found.title}: ${found.detail}`;
     return {
       status: answer.status, accepted: answer.ok && verdict?.status === "accepted", again: [408, 503].includes(answer.status), said: text,
-      reason: verdict?.reason ?? "", eventId: verdict?.event_id ?? "",
+      reason: verdict?.reason ?? "", eventId: verdict?.event_id ?? "", sandbox: found.sandbox === true,
     };
   } catch (error) {
     return { status: 0, accepted: false, again: true, said: `${word("integrate_no_answer")} (${error.message})`, reason: "", eventId: "" };
