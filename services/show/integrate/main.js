@@ -30,7 +30,7 @@ function show() {
     ...examples(plant, location.origin).flatMap(([title, text]) => [make("h3", {}, word(title)), make("pre", { tabindex: "0" }, text)]),
   );
   byId("codes").replaceChildren(
-    ...plant.codes.flatMap((one) => [make("dt", {}, `${one.status} ${one.code}`), make("dd", {}, one[language])]),
+    ...plant.codes.map((one) => make("div", {}, make("dt", {}, `${one.status} ${one.code}`), make("dd", {}, one[language]))),
   );
   byId("reasons").replaceChildren(
     ...Object.entries(plant.reasons).flatMap(([reason, cure]) => [
