@@ -60,8 +60,6 @@ GROUP_OF: Mapping[type[StrEnum], str] = {
     Measure: "alert_measures",
     Language: "languages",
     Kind: "channel_kinds",
-    EventKind: "event_kinds",
-    FileFormat: "file_formats",
 }
 """Enumeration of the contract → its group in the glossary."""
 
