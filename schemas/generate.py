@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from schemas.edge_document import EdgeDocument
 from schemas.mapping_document import MappingDocument
 from schemas.plant_document import PlantDocument
 from schemas.registry import REQUESTS, TOPICS, Topic
@@ -31,6 +32,7 @@ def generated() -> dict[str, str]:
     files = {f"{model.__name__}.schema.json": _schema(model) for model in models}
     files["plant.schema.json"] = _schema(PlantDocument)
     files["mapping.schema.json"] = _schema(MappingDocument)
+    files["edge.schema.json"] = _schema(EdgeDocument)
     files["asyncapi.yaml"] = yaml.safe_dump(_asyncapi(), allow_unicode=True, sort_keys=False, width=110)
     return files
 

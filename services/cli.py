@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 COMMANDS = (
     "demo", "up", "run", "scan", "replay", "drain", "fold", "export", "verify", "plant", "channels", "rejects",
-    "topics", "migrate", "rebuild", "keys", "healthy", "doctor",
+    "topics", "migrate", "rebuild", "keys", "healthy", "doctor", "edge",
 )  # fmt: skip
 """In the order a newcomer meets them; each is a module of services/commands."""
 

@@ -20,6 +20,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._edge()
 
         self.ingest_items = self._counter(
             "ingest_items", "Items that came by HTTP: kind scan, machine, transform or epcis; reason empty if accepted",
@@ -145,6 +146,21 @@ class Metrics:
             self.notify_waiting.labels(channel).set(number)
             self.notify_oldest.labels(channel).set(oldest)
             self.breaker.labels(channel).set(2 if stuck or (failures >= BREAKER_OPENS and closed) else bool(failures))
+
+    def _edge(self) -> None:
+        lane = ("source", "kind")
+        self.edge_taken = self._counter(
+            "edge_readings", "Readings of a collector: taken, or unreadable", ("collector", "outcome")
+        )
+        self.edge_verdicts = self._counter(
+            "edge_verdicts", "Verdicts of the server; reason empty if accepted", (*lane, "reason")
+        )
+        self.edge_queued = self._gauge("edge_queued", "Readings that wait in the queue", lane)
+        self.edge_oldest = self._gauge("edge_oldest_seconds", "How long the oldest of them has waited", lane)
+        self.edge_away = self._gauge("edge_server_away", "1 while the last request had no verdicts", lane)
+        self.edge_up = self._gauge("edge_collector_up", "1 while the collector is connected", ("collector",))
+        self.edge_spool_bytes = self._gauge("edge_spool_bytes", "Bytes that the queue holds on the disk")
+        self.edge_spool_full = self._gauge("edge_spool_full", "1 while collectors wait for room in the queue")
 
     def _counter(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, meaning, labels, namespace=PREFIX, registry=self.registry)

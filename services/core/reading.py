@@ -20,7 +20,7 @@ from services.core.instant import format_instant
 LONGEST_EVENT_ID = 128
 MOST_BYTES = 256 * 1024
 """Of a request, so of what it holds."""
-_STAMP = len('{"sent_time":"2026-11-23T14:00:00.000000+00:00",')
+STAMP = len('{"sent_time":"2026-11-23T14:00:00.000000+00:00",')
 MOST_KEPT = 4 * 1024
 """Bytes that are kept of what cannot be sent."""
 
@@ -93,7 +93,7 @@ def row_of(reading: Reading) -> Row | Unreadable:
             reading.source, body[:MOST_KEPT], f"event_id: expected a text of 1 to {LONGEST_EVENT_ID} characters",
             f"event_id：应为 1 至 {LONGEST_EVENT_ID} 个字符的文本",
         )  # fmt: skip
-    if len(body) + _STAMP > MOST_BYTES:
+    if len(body) + STAMP > MOST_BYTES:
         return Unreadable(
             reading.source, body[:MOST_KEPT], f"{len(body)} bytes: a server takes at most {MOST_BYTES} at once",
             f"共 {len(body)} 字节：服务器每次最多接收 {MOST_BYTES} 字节",

@@ -1,0 +1,65 @@
+"""Reads the edge file; relative paths in it begin at its folder."""
+
+from pathlib import Path
+
+from schemas.edge import EdgeError, load_edge
+from schemas.edge_document import EdgeDocument, Scanner
+from schemas.edge_values import host_and_port
+from schemas.plant_document import Identifiers
+from services.adapters.front_door import FrontDoor
+from services.adapters.tcp_scanner import ScannerSettings
+
+
+class BadEdge(Exception):
+    """The edge file cannot be used; the message names file, line and key."""
+
+
+class EdgeFile:
+    """The checked file. `directory` of the queue and all paths are absolute."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads it; raises BadEdge."""
+        self._folder = path.resolve().parent
+        self.document = _read(path)
+        self.spool_directory = self._at(self.document.spool.directory)
+
+    def front_door(self) -> FrontDoor:
+        """The server of the file. Raises BadEdge."""
+        server = self.document.server
+        keys = {name: self._at(s.key_file) for name, s in self.document.sources.items() if s.key_file is not None}
+        default = None if server.key_file is None else self._at(server.key_file)
+        ca_file = None if server.ca_file is None else self._at(server.ca_file)
+        try:
+            return FrontDoor(server.url, keys, default, ca_file, server.proxy)
+        except (OSError, ValueError) as error:
+            raise BadEdge(f"server: {ca_file or server.url}: {error}") from None
+
+    def scanners(self) -> list[ScannerSettings]:
+        """The scanners of the file."""
+        return [_scanner(name, scanner) for name, scanner in self.document.scanners.items()]
+
+    def _at(self, path: str) -> Path:
+        return self._folder / Path(path).expanduser()
+
+
+def _read(path: Path) -> EdgeDocument:
+    try:
+        return load_edge(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise BadEdge(f"{path} cannot be read: {error.strerror} 无法读取") from None
+    except UnicodeDecodeError:
+        raise BadEdge(f"{path}: not UTF-8 不是 UTF-8") from None
+    except EdgeError as error:
+        raise BadEdge("\n".join(f"{path}:{p.line}: {p.key}: {p.en} / {p.zh}" for p in error.problems)) from None
+
+
+def _scanner(name: str, scanner: Scanner) -> ScannerSettings:
+    address = scanner.connect if scanner.listen is None else scanner.listen
+    assert address is not None
+    host, port = host_and_port(address)
+    within = scanner.heard_within
+    return ScannerSettings(
+        name, scanner.source or name, host, port, scanner.listen is not None, scanner.read_point, scanner.read_points,
+        scanner.identifiers is Identifiers.GS1, frozenset(scanner.ignore), scanner.encoding,
+        None if within is None else within / 1e6,
+    )  # fmt: skip

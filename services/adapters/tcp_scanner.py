@@ -1,0 +1,177 @@
+"""Scanners on the network: one line for every read, over a connection that they make or we make.
+
+A scanner hears no answer and repeats nothing, so what it sent is put into the queue before more is read: where the
+queue is full, the connection itself makes the scanner wait.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from services.core.instant import format_instant
+from services.core.reading import Kind, Reading, Unreadable
+from services.core.scanner_lines import MOST_LINE, Lines, code_of
+from services.ports import Notes, Take
+
+log = logging.getLogger("floorstream.edge")
+
+PIECE = 64 * 1024
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+"""A cable that was pulled is noticed within a minute."""
+
+
+@dataclass(frozen=True)
+class ScannerSettings:
+    """One scanner of the edge file, or those that connect to one port. `heard_within_s` None: silence is no trouble."""
+
+    name: str
+    source: str
+    host: str
+    port: int
+    listens: bool
+    read_point: str | None
+    read_points: Mapping[str, str] = field(default_factory=dict)
+    keep_symbology: bool = False
+    ignore: frozenset[str] = frozenset()
+    encoding: str = "utf-8"
+    heard_within_s: float | None = None
+
+
+class TcpScanner:
+    """See ports.Collector."""
+
+    def __init__(self, settings: ScannerSettings, now_us: Callable[[], int]) -> None:
+        """Nothing is connected before run()."""
+        self._settings = settings
+        self._now_us = now_us
+        self._connections = 0
+        self._count = 0
+        self.port = settings.port
+        """Where it listens, once it does."""
+
+    @property
+    def name(self) -> str:
+        """See ports.Collector."""
+        return self._settings.name
+
+    @property
+    def up(self) -> bool:
+        """Is a scanner connected?"""
+        return self._connections > 0
+
+    async def run(self, take: Take, notes: Notes) -> None:
+        """See ports.Collector."""
+        if self._settings.listens:
+            await self._listen(take)
+        else:
+            await self._connect(take)
+
+    async def _listen(self, take: Take) -> None:
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await self._read(reader, writer, take)
+            except Exception as error:  # of the queue: the whole collector has to know
+                if not failed.done():
+                    failed.set_exception(error)
+
+        server = await asyncio.start_server(connected, self._settings.host, self._settings.port, limit=PIECE)
+        self.port = server.sockets[0].getsockname()[1]
+        log.info("%s: scanners may connect to port %d 等待扫描器连接", self.name, self.port)
+        async with server:
+            await failed
+
+    async def _connect(self, take: Take) -> None:
+        settings, pause = self._settings, FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    reader, writer = await asyncio.open_connection(settings.host, settings.port, limit=PIECE)
+            except OSError as error:
+                log.warning("%s: no connection to %s:%d: %s 无法连接", self.name, settings.host, settings.port, error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                continue
+            pause = FIRST_PAUSE_SECONDS
+            await self._read(reader, writer, take)
+            await asyncio.sleep(pause)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take: Take) -> None:
+        peer = str((writer.get_extra_info("peername") or ("?",))[0])
+        _keep_alive(writer)
+        lines = Lines()
+        self._connections += 1
+        log.info("%s: connected with %s 已连接", self.name, peer)
+        why = "closed"
+        try:
+            while data := await asyncio.wait_for(reader.read(PIECE), self._settings.heard_within_s):
+                await self._take(lines, data, peer, take)
+        except TimeoutError:
+            why = "silent"
+        except OSError as error:
+            why = str(error)
+        finally:
+            self._connections -= 1
+            writer.close()
+        log.warning("%s: connection with %s ended: %s 连接结束", self.name, peer, why)
+        if lines.begun:
+            await take(
+                [], unreadable=[self._unreadable(lines.begun, "the connection ended inside it", "连接在其中断开")]
+            )
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    async def _take(self, lines: Lines, data: bytes, peer: str, take: Take) -> None:
+        now = self._now_us()
+        readings: list[Reading] = []
+        unreadable: list[Unreadable] = []
+        for line, too_long in lines.feed(data):
+            read = self._reading(line, too_long, peer, now)
+            if isinstance(read, Reading):
+                readings.append(read)
+            elif read is not None:
+                unreadable.append(read)
+        if readings or unreadable:
+            await take(readings, unreadable=unreadable)
+
+    def _reading(self, line: bytes, too_long: bool, peer: str, now: int) -> Reading | Unreadable | None:
+        settings = self._settings
+        if too_long:
+            return self._unreadable(line, f"longer than {MOST_LINE} bytes", f"超过 {MOST_LINE} 字节")
+        try:
+            text = line.decode(settings.encoding)
+        except UnicodeDecodeError as bad:
+            return self._unreadable(line, f"not {settings.encoding}: {bad.reason}", f"不是 {settings.encoding} 编码")
+        if text in settings.ignore:
+            return None
+        read_point = settings.read_points.get(peer, settings.read_point)
+        if read_point is None:
+            return self._unreadable(line, f"no read point for the scanner {peer}", f"扫描器 {peer} 没有对应的读取点")
+        self._count += 1
+        identity = f"{settings.name}\x1f{peer}\x1f{now}\x1f{self._count}\x1f{text}"
+        body = {
+            "event_id": sha256(identity.encode()).hexdigest()[:32],
+            "event_time": format_instant(now).removesuffix("Z") + "+00:00",
+            "unit_id": code_of(text, settings.keep_symbology),
+            "read_point_id": read_point,
+        }
+        return Reading(Kind.SCAN, settings.source, body, now)
+
+    def _unreadable(self, line: bytes, en: str, zh: str) -> Unreadable:
+        return Unreadable(self._settings.source, line, en, zh)
+
+
+def _keep_alive(writer: asyncio.StreamWriter) -> None:
+    connection = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)

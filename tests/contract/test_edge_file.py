@@ -1,0 +1,74 @@
+"""The edge file: every error with line and key in both languages, and what the command says."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.edge import EdgeError, load_edge
+from services.adapters.edge_file import EdgeFile
+from services.adapters.front_door import BadKey, read_key
+from services.cli import main
+
+SERVER = "server: {url: 'http://127.0.0.1:8080'}\n"
+SCANNER = SERVER + "scanners:\n  a: "
+
+
+def test_the_example_is_right_and_paths_begin_at_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "edge.yaml"
+    assert main(["edge", "new", str(file)]) == 0
+    assert main(["edge", "new", str(file)]) == 1
+    assert main(["edge", "check", str(file)]) == 0
+    assert "2 scanners" in capsys.readouterr().out
+    edge = EdgeFile(file)
+    assert edge.spool_directory == tmp_path / "spool"
+    connects, listens = edge.scanners()
+    assert (connects.host, connects.port, connects.listens, connects.source) == ("192.168.0.10", 2112, False, "gate-1")
+    assert (listens.listens, listens.source, listens.heard_within_s) == (True, "gate", 600.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "words"),
+    [
+        ("", 1, "(file)", "empty"),
+        (SERVER, 1, "(file)", "nothing is read"),
+        ("scanners: {a: {listen: '0:1', read_point: R}}", 1, "server", "missing"),
+        ("server: {url: 'ftp://x'}", 1, "server.url", "https://"),
+        ("server: {url: 'http://u:p@x'}", 1, "server.url", "https://"),
+        (SERVER + "spool: {max_bytes: 10}", 2, "spool.max_bytes", "500MB"),
+        (SERVER + "metrics_port: 0", 2, "metrics_port", "65535"),
+        (SCANNER + "{read_point: R}", 3, "scanners.a", "`connect` or `listen`"),
+        (SCANNER + "{listen: '0.0.0.0:1', connect: 'h:1', read_point: R}", 3, "scanners.a", "`connect` or `listen`"),
+        (SCANNER + "{listen: '0.0.0.0', read_point: R}", 3, "scanners.a.listen", "HOST:PORT"),
+        (SCANNER + "{listen: '0.0.0.0:4000'}", 3, "scanners.a", "read_point"),
+        (SCANNER + "{connect: 'h:1', read_points: {x: R}}", 3, "scanners.a.read_points", "listen"),
+        (SCANNER + "{conect: 'h:1', read_point: R}", 3, "scanners.a.conect", "did you mean `connect`"),
+        (SCANNER + "{connect: 'h:1', read_point: R, encoding: gbk}", 3, "scanners.a.encoding", "gb18030"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_line_and_key(text: str, line: int, key: str, words: str) -> None:
+    with pytest.raises(EdgeError) as error:
+        load_edge(text)
+    (problem,) = error.value.problems
+    assert (problem.line, problem.key) == (line, key)
+    assert words in problem.en
+    assert any(character >= "\u4e00" for character in problem.zh)
+
+
+def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edge", "check", str(tmp_path / "absent.yaml")]) == 1
+    assert main(["edge"]) == 2
+    assert "--config" in capsys.readouterr().err
+
+
+def test_a_key_that_others_can_read_is_not_used_and_no_message_repeats_one(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("id.SECRET\n")
+    file.chmod(0o644)
+    with pytest.raises(BadKey, match="chmod 600"):
+        read_key(file)
+    file.chmod(0o600)
+    assert read_key(file) == "id.SECRET"
+    file.write_text("id.SECRET id2.SECRET")
+    with pytest.raises(BadKey) as error:
+        read_key(file)
+    assert "SECRET id2" not in str(error.value)
