@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -229,14 +229,28 @@ class SpoolFile:
 
 
 def read_lanes(database: sqlite3.Connection) -> list[Lane]:
-    """All lanes, with how much waits in each."""
+    """All lanes, with how much waits in each, all as of one moment: a forwarder may be emptying them."""
     sql, found = statements("spool"), []
-    for lane, source, kind, sent, refused in database.execute(sql["lanes"]).fetchall():
-        first, last = database.execute(sql["ends"], _span(lane)).fetchone()
-        oldest = None if first is None else database.execute(sql["oldest"], (first,)).fetchone()[0]
-        queued = 0 if first is None else last - first + 1
-        found.append(Lane(lane, source, kind, queued, oldest, sent, refused))
+    with _one_moment(database):
+        for lane, source, kind, sent, refused in database.execute(sql["lanes"]).fetchall():
+            first, last = database.execute(sql["ends"], _span(lane)).fetchone()
+            oldest = None if first is None else database.execute(sql["oldest"], (first,)).fetchone()[0]
+            queued = 0 if first is None else last - first + 1
+            found.append(Lane(lane, source, kind, queued, oldest, sent, refused))
     return found
+
+
+@contextlib.contextmanager
+def _one_moment(database: sqlite3.Connection) -> Iterator[None]:
+    """What is read in here is of one moment; nothing is done where a transaction is under way."""
+    if database.in_transaction:
+        yield
+        return
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
 
 
 def read_refused(database: sqlite3.Connection, most: int) -> list[Refused]:

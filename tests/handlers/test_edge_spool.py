@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.adapters.spool import Spool
-from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, read_refused, refused_reasons
+from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, read_lanes, read_refused, refused_reasons
 from services.core.reading import Kind, Reading, Unreadable
 from services.edge.handler import Desk
 from tests.parts import until
@@ -77,6 +77,24 @@ async def test_a_start_finds_everything_and_goes_on_behind_it(tmp_path: Path) ->
     (lane,) = await queue.lanes()
     assert await ids(queue, lane) == [b"mes-0", b"mes-1", b"mes-2"]
     await queue.stop()
+
+
+async def test_who_looks_from_beside_sees_one_moment(spool: Spool, tmp_path: Path) -> None:
+    await desk(spool).take(scans(1))
+    reader = open_database(tmp_path / NAME, read_only=True)
+    forwarder = open_database(tmp_path / NAME)
+
+    def settle_meanwhile(statement: str) -> None:
+        if statement.startswith("SELECT wall"):
+            forwarder.execute("DELETE FROM queue")
+
+    try:
+        reader.set_trace_callback(settle_meanwhile)
+        assert [lane.queued for lane in read_lanes(reader)] == [1]
+        assert [lane.queued for lane in read_lanes(reader)] == [0]
+    finally:
+        reader.close()
+        forwarder.close()
 
 
 async def test_notes_are_found_by_their_begin_and_forgotten(spool: Spool) -> None:
