@@ -16,6 +16,7 @@ from services.core import kept as kept_events
 from services.core.errors import BrokenGuarantee, Guarantee
 from services.core.history import NEVER, History
 from services.core.ledger import Counts, OperationLedger, Totals
+from services.core.short_id import short, text_of
 from services.core.sketch import Sketch
 from services.core.unit import UnitState, Visit
 from services.core.windows import Slot
@@ -34,6 +35,7 @@ _VISIT_FIELDS = (
     "queue", "process", "wait", "hold",
 )  # fmt: skip
 _visit_fields = attrgetter(*_VISIT_FIELDS)
+_VISIT_ID = _VISIT_FIELDS.index("visit_id")
 _QUANTITY = _VISIT_FIELDS.index("quantity")
 
 
@@ -118,11 +120,10 @@ def _state(state: UnitState) -> Sequence[Any]:
 
 
 def _visit(visit: Visit) -> Sequence[Any]:
-    fields: tuple[Any, ...] = _visit_fields(visit)
-    quantity = visit.quantity
-    if -_HUGE <= quantity < _HUGE:
-        return fields
-    return (*fields[:_QUANTITY], str(quantity), *fields[_QUANTITY + 1 :])
+    fields = list(_visit_fields(visit))
+    fields[_VISIT_ID] = short(visit.visit_id)
+    fields[_QUANTITY] = _number(visit.quantity)
+    return fields
 
 
 def _read_state(fields: list[Any]) -> UnitState:
@@ -131,6 +132,9 @@ def _read_state(fields: list[Any]) -> UnitState:
     visits = []
     for visit in fields[11]:
         visit[_QUANTITY] = int(visit[_QUANTITY])
+        visit_id = visit[_VISIT_ID]
+        if isinstance(visit_id, bytes):  # in the first form it is text
+            visit[_VISIT_ID] = text_of(visit_id)
         visits.append(Visit(*visit))
     fields[11] = visits
     return UnitState(*fields)
