@@ -174,7 +174,7 @@ class SinkWriter:
     async def _write_rows(self, conn: asyncpg.Connection, flush: Flush) -> None:
         for table, columns in COLUMNS.items():
             rows = flush.rows.get(table)
-            if rows:
+            if rows and not (table == "raw_scans" and await self._append(conn, table, rows)):
                 await conn.copy_records_to_table(f"staging_{table}", records=rows, columns=columns)
                 await conn.execute(self._sql[table])
         if flush.vanished:
@@ -184,6 +184,20 @@ class SinkWriter:
             span = await conn.fetchrow(self._sql["forwarded_span"], self._generation, *keys)
             if span["first"] is not None:
                 await conn.execute(self._sql["forwarded"], self._generation, *keys, span["first"], span["last"])
+
+    async def _append(self, conn: asyncpg.Connection, table: str, rows: Sequence[Row]) -> bool:
+        """COPY straight into the table: a third cheaper. False, and nothing written, where some rows are there already.
+
+        So it is when a transaction is repeated whose commit was not heard of, or a log is read again.
+        """
+        await conn.execute("SAVEPOINT appending")
+        try:
+            await conn.copy_records_to_table(table, records=rows, columns=COLUMNS[table])
+        except asyncpg.UniqueViolationError:
+            await conn.execute("ROLLBACK TO SAVEPOINT appending")
+            return False
+        await conn.execute("RELEASE SAVEPOINT appending")
+        return True
 
     async def _advance(self, conn: asyncpg.Connection, advances: Sequence[Advance]) -> None:
         rows = [(a.topic, a.partition, a.position, a.mark) for a in advances]

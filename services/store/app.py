@@ -1,7 +1,7 @@
 """Wires the store: partitions from the group, positions from the database, rows into it.
 
 read loop    records ──► lanes (handler.py)            stops reading while too much waits to be written
-write loop   lanes ──► one Flush ──► one transaction   every 5,000 rows or 200 ms; again and again while the
+write loop   lanes ──► one Flush ──► one transaction   every 10,000 rows or 200 ms; again and again while the
                                                        database is away
 """
 
@@ -31,7 +31,7 @@ log = logging.getLogger("floorstream.store")
 
 TOPICS = tuple(t.name for t in topology.TOPICS if "store" in t.readers)
 VISITS = topology.VISITS.name
-FLUSH_ROWS = 5_000
+FLUSH_ROWS = 10_000
 FLUSH_BYTES = 8 << 20
 FLUSH_SECONDS = 0.2
 MOST_ROWS = 4 * FLUSH_ROWS

@@ -133,6 +133,16 @@ async def test_a_forwarded_record_is_flagged_and_left_out(pool: asyncpg.Pool, co
     assert [record.offset for record in await raw(conn)] == [0, 2]
 
 
+async def test_scans_of_which_some_are_stored_already(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:
+    rows = [scan_row(Record(scan("U", f"e{n}"), b"U", n), 1) for n in range(5)]
+    said = visits_record(Record(encoded(change("U", 1, 9, [visit(1)]))), 1)
+    await write(pool, raw_scans=rows[:3])
+    await write(pool, raw_scans=rows[2:], units=[said.unit])  # type: ignore[union-attr]
+    await write(pool, raw_scans=rows)
+    assert [record.offset for record in await raw(conn)] == [0, 1, 2, 3, 4]
+    assert await read.unit(conn, 1, "U") is not None
+
+
 def by_table(*rows: TableRow | None) -> dict[str, list[Any]]:
     """Rows as a flush has them."""
     found: dict[str, list[Any]] = {}
