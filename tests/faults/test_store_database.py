@@ -192,9 +192,16 @@ async def test_red_without_patience_with_locks(
         await locked(floor, fresh_broker, database, stores, 3, DEADLINE_S="1", WITHOUT="patience with locks")
 
 
+PATIENT_DETECTOR = """
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = %L', current_database(), '5s'); END $$
+"""
+
+
 async def deadlock(floor: Floor, fresh_broker: str, database: str, stores: StoreProcess, **environment: str) -> None:
     """Somebody holds what the store waits for, and then waits for what the store holds: the store is the victim."""
     await floor.produce(fresh_broker, 0, PARTS)
+    # A wait is looked at once, after this long: by then the other one has to wait as well.
+    await ask(database, PATIENT_DETECTOR)
     child = stores.start(**environment)
     await until(lambda: first_rows(database), "the first rows")
     other = await asyncpg.connect(database)
