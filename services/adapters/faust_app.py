@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 TRANSPORTS.aliases["frames"] = "services.adapters.frames:FrameTransport"
 
 FETCH_BYTES = 4 << 20
+METADATA_MS = 10_000
+"""A group whose leader did not know the topics when it dealt them has nothing until it hears of them: not 5 minutes."""
 
 
 def make_app(kafka: KafkaSettings, group: str, data_dir: str, instance: str, most_records: int | None = None) -> Any:
@@ -46,6 +48,7 @@ def make_app(kafka: KafkaSettings, group: str, data_dir: str, instance: str, mos
         broker_max_poll_interval=300.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=FETCH_BYTES,
+        consumer_metadata_max_age_ms=METADATA_MS,
         consumer_group_instance_id=f"{group}-{instance}" if kafka.embedded and instance else None,
         producer_acks=-1,
         producer_request_timeout=30.0,

@@ -115,6 +115,8 @@ def running(engine: Podman, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         asyncio.run(until(lambda: put_example(made), "the example plant is taken"))
         yield made
     finally:
+        for stage in STAGES:  # shown where a test failed
+            print(f"== {stage}\n{stack.logs(stage)}")
         stack.down()
 
 
