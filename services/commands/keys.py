@@ -128,7 +128,7 @@ def _list(file: Path, arguments: argparse.Namespace) -> None:
 
 
 def _state(entry: Entry, now_us: int) -> str:
-    """As the stages judge it, see api_keys.source_of."""
+    """As the stages judge it, see api_keys.key_of."""
     for name, meaning in (("revoked", "revoked 已撤销"), ("expires", "expired 已过期")):
         if entry.get(name) and parse_instant(entry[name]) <= now_us:
             return meaning

@@ -1,6 +1,5 @@
 """A log in a file, line by line as the bytes that would be sent: JSON Lines as they stand, CSV through its columns."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.commands.plant_log import FIELDS, Columns
+from services.commands.plant_log import Columns, rows_of
 from services.core.instant import EPOCH, format_instant
 
 _TIMES = ("event_time", "device_time", "sent_time", "recorded_time")
@@ -35,16 +34,11 @@ def read_lines(path: Path, columns: Columns | None, time_zone: str | None, encod
                     yield LogLine(number, text)
         return
     with path.open(encoding=encoding, newline="") as table:
-        rows = csv.DictReader(table)
-        columns = columns or Columns({name: (name,) for name in rows.fieldnames or () if name in FIELDS})
-        absent = sorted({name for names in columns.fields.values() for name in names} - set(rows.fieldnames or ()))
-        if absent:
-            raise ValueError(f"the CSV has no column {absent[0]!r}; its columns: {', '.join(rows.fieldnames or ())}")
         zone = ZoneInfo(time_zone) if time_zone else None
-        for row in rows:
-            event = event_of_row(row, columns, zone)
-            event.setdefault("event_id", f"line-{rows.line_num}")
-            yield LogLine(rows.line_num, json.dumps(event, ensure_ascii=False).encode())
+        for number, row, known in rows_of(table, columns):
+            event = event_of_row(row, known, zone)
+            event.setdefault("event_id", f"line-{number}")
+            yield LogLine(number, json.dumps(event, ensure_ascii=False).encode())
 
 
 def event_of_row(row: Mapping[str, str | None], columns: Columns, zone: ZoneInfo | None) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from pydantic_core import PydanticCustomError
@@ -86,13 +87,23 @@ def read_log(path: Path, columns: Columns | None, time_zone: str, encoding: str)
                 if line.strip():
                     yield _event_of_line(number, line, read_time)
             return
-        rows = csv.DictReader(file)
-        columns = columns or Columns({name: (name,) for name in rows.fieldnames or () if name in FIELDS})
-        absent = sorted({name for names in columns.fields.values() for name in names} - set(rows.fieldnames or ()))
+        for number, row, known in rows_of(file, columns):
+            yield _event_of_row(number, row, known, read_time)
+
+
+def rows_of(file: TextIO, columns: Columns | None) -> Iterator[tuple[int, dict[str, str | None], Columns]]:
+    """Every row of a CSV with its line and by which columns it is read; raises UnicodeError, ValueError."""
+    rows = csv.DictReader(file)
+    try:
+        names = rows.fieldnames or ()
+        columns = columns or Columns({name: (name,) for name in names if name in FIELDS})
+        absent = sorted({name for parts in columns.fields.values() for name in parts} - set(names))
         if absent:
-            raise ValueError(f"the CSV has no column {absent[0]!r}; its columns: {', '.join(rows.fieldnames or ())}")
+            raise ValueError(f"the CSV has no column {absent[0]!r}; its columns: {', '.join(names)}")
         for row in rows:
-            yield _event_of_row(rows.line_num, row, columns, read_time)
+            yield rows.line_num, row, columns
+    except csv.Error as error:
+        raise ValueError(f"after line {rows.line_num}: {error}: is a quote not closed there?") from error
 
 
 def _event_of_line(number: int, line: str, read_time: ReadTime) -> RecordedEvent | BadLine:

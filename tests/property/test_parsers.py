@@ -1,7 +1,7 @@
 """Whatever others send or write: every reader of it gives a value or its own error, and never another."""
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from schemas.mapping import MappingError, load_mapping
 from schemas.plant import PlantError, load_plant
 from services.adapters.alert_links import BadLink
 from services.adapters.alert_links import read as read_alert_link
-from services.adapters.api_keys import Key, NoAccess, source_of
+from services.adapters.api_keys import Key, NoAccess, key_of
 from services.adapters.epcis_wire import BadDocument, read_document, read_epcis
 from services.adapters.problems import Problem
 from services.adapters.wire import decode_event, decode_line, decode_marker
@@ -53,8 +53,8 @@ class NoKeys:
         return Key(key_id, "gate", bytes(32), None, None)
 
 
-def authorized(text: str) -> str:
-    return source_of(NoKeys(), text, FixedClock(0))
+def authorized(text: str) -> Key:
+    return key_of(NoKeys(), text, FixedClock(0))
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,16 @@ def test_any_bytes_are_read_or_refused(read: Reader, own: Any, data: bytes) -> N
         read(data)
     except own:
         return
+
+
+@pytest.mark.parametrize("read", [read_lines, read_log])
+def test_a_quote_that_is_never_closed_is_said_with_its_line(
+    tmp_path: Path, read: Callable[..., Iterator[object]]
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('unit_id,event_time\nA,2026-11-23T14:00:00Z\n"' + "B" * 200_000, "utf-8")
+    with pytest.raises(ValueError, match=r"after line 2: .* is a quote not closed"):
+        list(read(path, None, "UTC", "utf-8"))
 
 
 COLUMNS = Columns({"unit_id": ("a",), "event_time": ("b", "c")})
