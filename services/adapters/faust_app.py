@@ -15,14 +15,13 @@ import faust.streams
 from faust.transport.drivers import TRANSPORTS
 
 from services.adapters.frames import FrameSchema
+from services.adapters.kafka_consumer import METADATA_MS
 from services.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 TRANSPORTS.aliases["frames"] = "services.adapters.frames:FrameTransport"
 
 FETCH_BYTES = 4 << 20
-METADATA_MS = 10_000
-"""A group whose leader did not know the topics when it dealt them has nothing until it hears of them: not 5 minutes."""
 
 
 def make_app(kafka: KafkaSettings, group: str, data_dir: str, instance: str, most_records: int | None = None) -> Any:

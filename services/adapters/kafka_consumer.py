@@ -37,8 +37,8 @@ NO_POLL_LIMIT_MS = 86_400_000
 START_PAUSE_SECONDS = 1.0
 NO_POSITION_PAUSE_SECONDS = 0.1
 LOG_STARTS_SECONDS = 10.0
-METADATA_MS = 30_000
-"""How soon a topic is noticed that was made after we joined."""
+METADATA_MS = 10_000
+"""How soon a topic is noticed that we did not know when we joined: till then our group is dealt nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.adapters.kafka_consumer import METADATA_MS
 from services.adapters.kafka_end import LogEnds, newest_fetch
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ MOST_RECORDS = 2_000
 RETRY_BACKOFF_MS = 200
 START_PAUSE_SECONDS = 0.5
 STOP_SECONDS = 3.0
-METADATA_MS = 30_000
 
 
 class Record(NamedTuple):
