@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from services.core.instant import format_instant
+from services.core.instant import format_with_offset
 from services.core.reading import Kind, Reading, Unreadable
 from services.core.scanner_lines import MOST_LINE, Lines, code_of
 from services.ports import Notes, Take
@@ -51,7 +51,7 @@ class TcpScanner:
         """Nothing is connected before run()."""
         self._settings = settings
         self._now_us = now_us
-        self._connections = 0
+        self._open: set[asyncio.StreamWriter] = set()
         self._count = 0
         self.port = settings.port
         """Where it listens, once it does."""
@@ -64,7 +64,7 @@ class TcpScanner:
     @property
     def up(self) -> bool:
         """Is a scanner connected?"""
-        return self._connections > 0
+        return bool(self._open)
 
     async def run(self, take: Take, notes: Notes) -> None:
         """See ports.Collector."""
@@ -86,8 +86,12 @@ class TcpScanner:
         server = await asyncio.start_server(connected, self._settings.host, self._settings.port, limit=PIECE)
         self.port = server.sockets[0].getsockname()[1]
         log.info("%s: scanners may connect to port %d 等待扫描器连接", self.name, self.port)
-        async with server:
+        try:
             await failed
+        finally:  # from Python 3.12 on a server waits for connections that nobody closes
+            server.close()
+            for writer in tuple(self._open):
+                writer.close()
 
     async def _connect(self, take: Take) -> None:
         settings, pause = self._settings, FIRST_PAUSE_SECONDS
@@ -108,7 +112,7 @@ class TcpScanner:
         peer = str((writer.get_extra_info("peername") or ("?",))[0])
         _keep_alive(writer)
         lines = Lines()
-        self._connections += 1
+        self._open.add(writer)
         log.info("%s: connected with %s 已连接", self.name, peer)
         why = "closed"
         try:
@@ -119,7 +123,7 @@ class TcpScanner:
         except OSError as error:
             why = str(error)
         finally:
-            self._connections -= 1
+            self._open.discard(writer)
             writer.close()
         log.warning("%s: connection with %s ended: %s 连接结束", self.name, peer, why)
         if lines.begun:
@@ -159,7 +163,7 @@ class TcpScanner:
         identity = f"{settings.name}\x1f{peer}\x1f{now}\x1f{self._count}\x1f{text}"
         body = {
             "event_id": sha256(identity.encode()).hexdigest()[:32],
-            "event_time": format_instant(now).removesuffix("Z") + "+00:00",
+            "event_time": format_with_offset(now),
             "unit_id": code_of(text, settings.keep_symbology),
             "read_point_id": read_point,
         }
