@@ -190,13 +190,11 @@ class SinkWriter:
 
         So it is when a transaction is repeated whose commit was not heard of, or a log is read again.
         """
-        await conn.execute("SAVEPOINT appending")
         try:
-            await conn.copy_records_to_table(table, records=rows, columns=COLUMNS[table])
+            async with conn.transaction():  # inside the other: a savepoint
+                await conn.copy_records_to_table(table, records=rows, columns=COLUMNS[table])
         except asyncpg.UniqueViolationError:
-            await conn.execute("ROLLBACK TO SAVEPOINT appending")
             return False
-        await conn.execute("RELEASE SAVEPOINT appending")
         return True
 
     async def _advance(self, conn: asyncpg.Connection, advances: Sequence[Advance]) -> None:
