@@ -108,11 +108,6 @@ def _hash(secret: str) -> bytes:
     return sha256(secret.encode("utf-8", "replace")).digest()
 
 
-def source_of(keys: Keys, authorization: str, clock: Clock) -> str:
-    """The source whose key the header carries. Raises NoAccess."""
-    return key_of(keys, authorization, clock).source
-
-
 def key_of(keys: Keys, authorization: str, clock: Clock) -> Key:
     """The key that the header carries. Raises NoAccess."""
     scheme, _, token = authorization.partition(" ")

@@ -25,7 +25,7 @@ from services.core.errors import BadScan, Reason
 from services.core.gs1_ai import BadGs1
 from services.core.gs1_names import canonical_name, product_of, read_name, unit_of
 from services.core.identity import transform_event_id
-from services.core.instant import format_instant
+from services.core.instant import format_with_offset
 
 IGNORED = "ignore"
 """The action of a step that moves no unit here."""
@@ -75,7 +75,7 @@ def floor_events(
     `event_id` is its hash, `make` takes fields by name. Raises BadScan.
     """
     prefixes = prefixes_of(event.get("@context"), prefixes)
-    said = _Said(event_id, format_instant(rounded_time(event["eventTime"]))[:-1] + "+00:00", _order(event, prefixes))
+    said = _Said(event_id, format_with_offset(rounded_time(event["eventTime"])), _order(event, prefixes))
     gives, takes = _both_sides(event, prefixes)
     if gives is None:
         if "errorDeclaration" in event:

@@ -9,6 +9,8 @@ prefixes only; none is fetched.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
+"""What a document of ours names as its `@context`."""
 CBV = "https://ref.gs1.org/cbv/"
 VOC = "https://gs1.org/voc/"
 STANDARD: Mapping[str, str] = {

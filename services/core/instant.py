@@ -84,6 +84,11 @@ def format_instant(us: int) -> str:
     return f"{_minute_text(minute)}:{second:02d}.{fraction:06d}Z"
 
 
+def format_with_offset(us: int) -> str:
+    """The same with +00:00 for Z: text that every source's clock reads, whatever pattern it declares."""
+    return format_instant(us)[:-1] + "+00:00"
+
+
 @lru_cache(maxsize=4096)
 def _minute_text(minute: int) -> str:
     return (EPOCH + timedelta(minutes=minute)).replace(tzinfo=None).isoformat(timespec="minutes")
@@ -117,11 +122,7 @@ class SourceClock:
     def write(self, us: int) -> str:
         """The instant as text that `parse` of this clock gives back, even where its pattern takes Z for a letter."""
         text = format_instant(us)
-        return text[:-1] + "+00:00" if self._own_z else text
-
-    def write_with_offset(self, us: int) -> str:
-        """The instant as text that every clock reads, whatever it declares."""
-        return format_instant(us)[:-1] + "+00:00"
+        return format_with_offset(us) if self._own_z else text
 
     def _rfc3339(self, text: str, zone: ZoneInfo) -> int:
         match = _NAIVE(text)

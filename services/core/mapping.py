@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from services.core.instant import AmbiguousTime, SourceClock
+from services.core.instant import AmbiguousTime, SourceClock, format_with_offset
 from services.core.mapping_path import BadValue, Path, Roots, found, parse_path, shown, text_of
 
 MOST_READINGS = 10_000
@@ -243,7 +243,7 @@ def _flat(values: Iterator[object]) -> Iterator[object]:
 def _time(text: str, clock: SourceClock) -> str:
     """With an offset that no declared pattern of a source takes for a letter."""
     try:
-        return clock.write_with_offset(clock.parse(text))
+        return format_with_offset(clock.parse(text))
     except AmbiguousTime as bad:
         raise BadValue(f"{shown(text)}: {bad}", f"{shown(text)}：时钟回拨时出现两次的本地时间") from None
     except ValueError as bad:

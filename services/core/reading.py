@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from services.core.instant import format_instant
+from services.core.instant import format_with_offset
 
 LONGEST_EVENT_ID = 128
 MOST_BYTES = 256 * 1024
@@ -109,8 +109,7 @@ def _plain(value: object) -> str:
 
 def stamped(body: bytes, sent_us: int) -> bytes:
     """The event with its `sent_time`."""
-    time = format_instant(sent_us).removesuffix("Z")
-    return b'{"sent_time":"%s+00:00",%s' % (time.encode(), body[1:])
+    return b'{"sent_time":"%s",%s' % (format_with_offset(sent_us).encode(), body[1:])
 
 
 def sent_us(clock_us: int, taken: Moment, now: Moment) -> int:

@@ -32,6 +32,7 @@ from services.adapters.problems import (
 )
 from services.adapters.request_body import read_body
 from services.core.epcis_kinds import Fault
+from services.core.epcis_names import CONTEXT
 from services.core.instant import format_instant
 from services.ingest.deps import Deps, measured, source
 from services.ingest.handler import Entrance, Kind, Taken, Verdict, take
@@ -61,7 +62,6 @@ EXAMPLE = {
     "eventTimeZoneOffset": "+08:00", "epcList": ["urn:epc:id:sgtin:4012345.011111.MY-3"],
     "readPoint": {"id": "urn:floorstream:read_point:L1.PRINT-IN"},
 }  # fmt: skip
-CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 DOCUMENT = {
     "@context": [CONTEXT], "type": "EPCISDocument", "schemaVersion": "2.0",
     "creationDate": "2026-11-23T14:00:00+08:00", "epcisBody": {"eventList": [EXAMPLE]},

@@ -9,6 +9,7 @@ from schemas.generate import FOLDER
 from services.adapters.api_description import described, kinds, text
 from services.adapters.problems import NOT_FOUND, NOT_READY, Problem, retry_after
 from services.core.cures import CURES
+from services.core.epcis_names import CONTEXT
 from services.ports import Clock
 from services.show.answers import as_json
 from services.show.handler import Board
@@ -17,7 +18,6 @@ from services.show.pages import INTEGRATE
 from services.topology import SCANS
 
 MEDIA = {".json": "application/json", ".yaml": "application/yaml"}
-EPCIS_CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 
 
 def integrate_router(board: Board, clock: Clock, keyed: bool) -> APIRouter:
@@ -48,7 +48,7 @@ def integrate_router(board: Board, clock: Clock, keyed: bool) -> APIRouter:
                 ],
                 "work_units": [unit["id"] for unit in document.get("work_units", ())],
                 "topics": {"scans": SCANS.name},
-                "epcis_context": EPCIS_CONTEXT,
+                "epcis_context": CONTEXT,
                 "reasons": CURES,
                 "keyed": keyed,
                 "codes": [{"status": kind.status, "code": kind.code, "en": kind.en, "zh": kind.zh} for kind in kinds()],

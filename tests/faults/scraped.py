@@ -6,7 +6,7 @@ import httpx
 async def metrics(port: int, name: str) -> dict[str, float]:
     """Labels → value of one metric, as they are written; nothing while nobody answers."""
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
             lines = (await client.get(f"http://127.0.0.1:{port}/metrics")).text.splitlines()
     except httpx.HTTPError:
         return {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.adapters.alert_links import load_key
-from services.adapters.api_keys import KeyFile, NoAccess, key_of, source_of
+from services.adapters.api_keys import KeyFile, NoAccess, key_of
 from services.adapters.api_keys_write import change_entries
 from services.adapters.clock import SystemClock
 from services.cli import main
@@ -30,7 +30,7 @@ def new(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def may_write(file: Path, token: str) -> bool:
     try:
-        source_of(KeyFile(file), f"Bearer {token}", SystemClock())
+        key_of(KeyFile(file), f"Bearer {token}", SystemClock())
     except NoAccess:
         return False
     return True
@@ -38,7 +38,7 @@ def may_write(file: Path, token: str) -> bool:
 
 def test_the_token_opens_the_door_as_its_source(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     token = new(capsys, "gate-1", "--source", "产线 1")
-    assert source_of(KeyFile(file), f"Bearer {token}", SystemClock()) == "产线 1"
+    assert key_of(KeyFile(file), f"Bearer {token}", SystemClock()).source == "产线 1"
 
 
 def test_a_sandbox_key_is_marked_and_ends_by_itself(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +62,7 @@ def test_init_makes_what_is_missing_and_nothing_else(
     running = KeyFile(file)
     token, made = new(capsys, "gate-1"), load_key(link)
     assert main(["keys", "init"]) == 0
-    assert source_of(running, f"Bearer {token}", SystemClock()) == "gate-1"
+    assert key_of(running, f"Bearer {token}", SystemClock()).source == "gate-1"
     assert load_key(link) == made
 
 
@@ -82,8 +82,8 @@ def test_a_running_stage_notices_a_revoked_key(file: Path, capsys: pytest.Captur
     running = KeyFile(file)
     assert main(["keys", "revoke", "gate-1"]) == 0
     with pytest.raises(NoAccess):
-        source_of(running, f"Bearer {token}", SystemClock())
-    assert source_of(running, f"Bearer {other}", SystemClock()) == "gate-2"
+        key_of(running, f"Bearer {token}", SystemClock())
+    assert key_of(running, f"Bearer {other}", SystemClock()).source == "gate-2"
 
 
 def test_a_key_revoked_again_keeps_the_first_time(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

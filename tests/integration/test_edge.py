@@ -4,14 +4,13 @@ import contextlib
 import csv
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, read_lanes
-from services.embedded.process import free_port
+from services.embedded.process import accepts, free_port, wait_until
 from tests.integration.up_process import Running, command, environment, run
 
 pytestmark = pytest.mark.slow
@@ -72,27 +71,26 @@ class EdgeProgram:
 
     def waits_until(self, queued: int, meaning: str, *, or_less: bool = False) -> int:
         """Look until so many wait; how many do."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
+        seen: list[int] = []
+
+        def so_many() -> bool:
             lane = self.lane()
             if lane is not None and (lane.queued == queued or (or_less and lane.queued < queued)):
-                return lane.queued
+                seen.append(lane.queued)
             ended = self._process is not None and self._process.poll()
-            assert time.monotonic() < deadline, f"not so in time: {meaning}: {lane}\n{self._output.read_text()}"
             assert not ended, f"it ended with {ended}:\n{self._output.read_text()}"
-            time.sleep(0.005)
+            return bool(seen)
+
+        so = wait_until(so_many, PATIENCE_SECONDS)
+        assert so, f"not so in time: {meaning}: {self.lane()}\n{self._output.read_text()}"
+        return seen[0]
 
     def scan(self, codes: Sequence[str]) -> None:
         """Send reads as a scanner does."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.scanner_port), 10) as scanner:
-                    scanner.sendall("".join(f"{code}\r\n" for code in codes).encode())
-                return
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline, f"it never listened:\n{self._output.read_text()}"
-                time.sleep(0.05)
+        listens = wait_until(lambda: accepts("127.0.0.1", self.scanner_port), PATIENCE_SECONDS)
+        assert listens, f"it never listened:\n{self._output.read_text()}"
+        with socket.create_connection(("127.0.0.1", self.scanner_port), 10) as scanner:
+            scanner.sendall("".join(f"{code}\r\n" for code in codes).encode())
 
 
 @pytest.fixture

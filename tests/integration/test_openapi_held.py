@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -20,6 +19,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from schemas.generate import FOLDER
+from services.adapters.clock import SystemClock
+from services.core.instant import format_instant
 from services.embedded.process import free_port
 from services.ingest.routes_epcis import DOCUMENT as DOCUMENT_OF_EPCIS
 from services.ingest.routes_events import SCAN
@@ -86,7 +87,7 @@ def test_every_answer_is_one_of_those_described(demo: Running, operation: Any, m
 async def test_what_is_there_is_answered_as_described(demo: Running) -> None:
     async with httpx.AsyncClient(base_url=demo.address, trust_env=False, timeout=SECONDS) as client:
         plant = (await client.get("/v1/plant")).json()["model"]
-        at = datetime.now(UTC).isoformat()  # noqa: TID251
+        at = format_instant(SystemClock().now_us())
         scan = {**SCAN, "read_point_id": plant["read_points"][0]["id"], "event_time": at}
         sent = await client.post("/v1/scans", json=scan)
         read_point = {"id": f"urn:floorstream:read_point:{scan['read_point_id']}"}
