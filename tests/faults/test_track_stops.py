@@ -9,6 +9,7 @@ from services import topology
 from services.topology import EPOCH_KEY
 from tests.faults.scans import PARTITIONS, Floor
 from tests.faults.topics import (
+    all_committed,
     append,
     append_mark,
     changelog,
@@ -88,11 +89,6 @@ async def claimed_by_somebody_else(floor: Floor, workers: TrackProcesses, **envi
     assert "was claimed by somebody else after epoch" in workers.log
     workers.start(**environment)
     await floor.check()
-
-
-async def all_committed(floor: Floor) -> bool:
-    """Has the group committed all that was sent?"""
-    return await committed(floor.broker) == {p: offset + 1 for p, offset in floor.last.items()}
 
 
 async def written_over_late(floor: Floor, workers: TrackProcesses, **environment: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from services import topology
 from services.topology import EPOCH_KEY
 from tests.faults.scans import PARTITIONS, Floor, consuming
+from tests.faults.topics import all_committed
 from tests.faults.track_process import TrackProcesses, ended
 from tests.parts import until
 
@@ -41,7 +42,7 @@ async def sleep_past_the_session(floor: Floor, workers: TrackProcesses, **enviro
     other = workers.start("2", **environment)
     await floor.tracked()
     await floor.produce(seed=8, units=60)
-    await floor.tracked()
+    await until(lambda: all_committed(floor), "the other has written all its states, so none behind the sleeper's")
     sleeper.send_signal(signal.SIGCONT)
     await until(lambda: wrote_late(floor), "the sleeper has written what it held", 30)
     for child in (sleeper, other):

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from services import topology
 from services.adapters.changelog import _EPOCH, _MARK, MARK_KEY, _Reading
 from services.topology import EPOCH_KEY
-from tests.faults.scans import PARTITIONS, consuming, producing
+from tests.faults.scans import PARTITIONS, Floor, consuming, producing
 from tests.parts import none_of, until
 
 
@@ -47,6 +47,11 @@ async def committed(broker: str) -> dict[int, int]:
         return {p: await consumer.committed(TopicPartition(topology.SCANS.name, p)) or 0 for p in range(PARTITIONS)}
     finally:
         await consumer.stop()
+
+
+async def all_committed(floor: Floor) -> bool:
+    """Has the group committed all that was sent?"""
+    return await committed(floor.broker) == {p: offset + 1 for p, offset in floor.last.items()}
 
 
 async def changelog(broker: str) -> list[Any]:
