@@ -16,9 +16,10 @@ from schemas.plant_part import Part, PartOrText
 from schemas.plant_values import TimeFormat, TimeZone, Words, YesNo
 from schemas.text import bilingual, cleaned
 
-IS_PATH = re.compile(r"[$@](?=$|[.\[])")
+IS_PATH = re.compile(r"(?:\$(?:topic|arrived|property)?|[@^])(?=$|[.\[])")
 _PATH = re.compile(
-    r"""[$@](?:\.[^.\[\]'"*\s]+|\[-?\d{1,6}\]|\[\*\]|\['(?:[^'\\]|\\.)+'\]|\["(?:[^"\\]|\\.)+"\])*""", re.ASCII
+    r"""(?:\$(?:topic|arrived|property)?|[@^])(?:\.[^.\[\]'"*\s]+|\[-?\d{1,6}\]|\[\*\]|\['(?:[^'\\]|\\.)+'\]|\["(?:[^"\\]|\\.)+"\])*""",
+    re.ASCII,
 )
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 
@@ -28,8 +29,8 @@ def _place(value: object) -> str:
     if IS_PATH.match(text) and not _PATH.fullmatch(text):
         raise bilingual(
             "combination",
-            f"cannot read the path {text!r}: expected .name, ['name'], [0] or [*] after $ or @",
-            f"无法读取路径 {text!r}：$ 或 @ 之后应为 .name、['name']、[0] 或 [*]",
+            f"cannot read the path {text!r}: expected .name, ['name'], [0] or [*] after $, @ or ^",
+            f"无法读取路径 {text!r}：$、@ 或 ^ 之后应为 .name、['name']、[0] 或 [*]",
         )
     return text
 
@@ -198,7 +199,9 @@ class EventRule(Part):
 
     kind: EventKind = Field(default=EventKind.SCAN, description="scan or machine; default scan")
     each: Place | None = Field(
-        default=None, description="path of several readings in one record, such as $.reads[*]; `@` is then each of them"
+        default=None,
+        description="path of several readings in one record, such as $.reads[*]; `@` is then each of them, and `^` "
+        "what the [*] before the last one has found",
     )
     when: dict[Place, Annotated[ConditionOf, BeforeValidator(_condition)]] = Field(
         default={}, description="column or path → what it has to be: a text, a list, {exists: true}, {not: …}"

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from services.core.instant import AmbiguousTime, SourceClock, format_with_offset
-from services.core.mapping_path import BadValue, Path, Roots, found, parse_path, shown, text_of
+from services.core.mapping_path import BadValue, Path, Roots, found, found_inside, parse_path, shown, text_of
 
 MOST_READINGS = 10_000
 """Of one record; more is a mistake in `each`, and would be held in memory at once."""
@@ -137,13 +137,13 @@ class Rule:
         if self.each is None:
             yield from self._event({**record, "@": record.get("@", record["$"])})
             return
-        elements = list(islice(found(self.each, {**record, "@": record["$"]}), MOST_READINGS + 1))
+        elements = list(islice(found_inside(self.each, {**record, "@": record["$"]}), MOST_READINGS + 1))
         if len(elements) > MOST_READINGS:
             en, zh = f"more than {MOST_READINGS} readings in one record", f"一条记录中的读数超过 {MOST_READINGS} 个"
             yield Unmapped("each", self.each.text, en, zh)
             return
-        for element in elements:
-            yield from self._event({**record, "@": element})
+        for outer, element in elements:
+            yield from self._event({**record, "@": element, "^": outer})
 
     def _event(self, roots: Roots) -> Iterator[dict[str, object] | Unmapped]:
         if not all(condition.holds(roots) for condition in self.when):

@@ -1,7 +1,8 @@
 """Where a value stands in a record, and a value as text.
 
-A path is a subset of JSONPath: `$` is the record, `@` what `each` has found (without `each`: the record), then
-`.name`, `['any name']`, `[0]`, `[-1]`, `[*]`. A plain name is a column: `@['name']`.
+A path is a subset of JSONPath: `$` is the record, `@` what `each` has found (without `each`: the record), `^` what the
+`[*]` before the last one in `each` has found, then `.name`, `['any name']`, `[0]`, `[-1]`, `[*]`. A plain name is a
+column: `@['name']`. Of a message from a broker: `$topic[0]` (its levels), `$arrived`, `$property.name`.
 """
 
 import re
@@ -21,7 +22,7 @@ _STEP = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_IS_PATH = re.compile(r"[$@](?=$|[.\[])")
+_IS_PATH = re.compile(r"(?:\$(?:topic|arrived|property)?|[@^])(?=$|[.\[])")
 
 
 class BadValue(ValueError):
@@ -58,19 +59,20 @@ class Path:
 
 def parse_path(text: str) -> Path:
     """The path people wrote; ValueError says where it cannot be read."""
-    if not _IS_PATH.match(text):
+    begin = _IS_PATH.match(text)
+    if begin is None:
         if not text:
             raise ValueError("expected a column or a path such as $.a.b")
         return Path(text, "@", (text,))
     steps: list[Step] = []
-    at = 1
+    at = begin.end()
     while at < len(text):
         match = _STEP.match(text, at)
         if match is None:
             raise ValueError(f"cannot read {text[at:]!r} of the path {text!r}: expected .name, ['name'], [0] or [*]")
         steps.append(_step(match))
         at = match.end()
-    return Path(text, text[0], tuple(steps))
+    return Path(text, begin[0], tuple(steps))
 
 
 def _step(match: re.Match[str]) -> Step:
@@ -85,6 +87,15 @@ def _step(match: re.Match[str]) -> Step:
 def found(path: Path, roots: Roots) -> Iterator[object]:
     """The values that stand there; nothing where there is nothing."""
     return _walk(roots.get(path.root), path.steps)
+
+
+def found_inside(path: Path, roots: Roots) -> Iterator[tuple[object, object]]:
+    """Every value that stands there, with what the `[*]` before the last one has found (else the root)."""
+    stars = [place for place, step in enumerate(path.steps) if isinstance(step, _Star)]
+    split = stars[-2] + 1 if len(stars) > 1 else 0
+    for outer in _walk(roots.get(path.root), path.steps[:split]):
+        for value in _walk(outer, path.steps[split:]):
+            yield outer, value
 
 
 def _walk(value: object, steps: Sequence[Step]) -> Iterator[object]:
