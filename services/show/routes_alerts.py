@@ -46,6 +46,11 @@ TOKEN = {
     "name": "X-Alert-Token", "in": "header", "required": True, "description": "from the link in a message",
     "schema": {"type": "string"},
 }  # fmt: skip
+MEANINGS = {
+    "acknowledge": "Acknowledge an alert: somebody takes care of it",
+    "shelve": "Shelve an alert with a reason: it calls nobody until the time given, or until it is normal again",
+    "unshelve": "Unshelve an alert: it may call again",
+}
 LONGEST_SHELVED_US = 7 * 86_400 * 1_000_000
 
 
@@ -67,7 +72,7 @@ def alerts_router(deps: AlertDeps) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["alerts"])
     _add_reads(router, deps)
     _add_link(router, deps)
-    for action in ("acknowledge", "shelve", "unshelve"):
+    for action in MEANINGS:
         _add_action(router, deps, action)
     return router
 
@@ -120,13 +125,13 @@ def _add_action(router: APIRouter, deps: AlertDeps, action: str) -> None:
     @router.post(
         f"/alerts/{{alert_id:path}}/{action}",
         name=action,
+        description=f"{MEANINGS[action]}. A repeat with the same action_id changes nothing.",
         **described(
             {200: AlertActed, 202: AlertActed}, INVALID, NOT_FOUND, OTHER_INCIDENT, BROKER_AWAY, BUSY, NO_LINK,
             OLD_LINK, TOO_MANY, body=BODY, links=True,
         ),
     )  # fmt: skip
     async def act(alert_id: str, request: Request) -> Response:
-        """Do it; a repeat with the same action_id changes nothing."""
         right = deps.rights.of(request)
         asked = await _asked(request)
         right.require(alert_id, asked.incident, action)

@@ -210,3 +210,8 @@ async def test_the_requests_of_the_http_file_work_as_they_stand() -> None:
     taken = ("/v1/scans", "/v1/epcis/capture", "/v1/epcis/events")
     assert [answers[f"POST {at}{path}"] for path in taken] == [202] * 3
     assert (answers[f"PUT {at}/v1/plant"], answers[f"PUT {at}/v1/orders/MY-ORDER-1"]) == (200, 201)
+
+
+def test_no_two_addresses_say_the_same_of_themselves() -> None:
+    said = [operation["summary"] for _, _, operation in OPERATIONS]
+    assert sorted(said) == sorted(set(said))
