@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.instant import Instant
 from schemas.machine import MachineState, PartCounter
 from schemas.master import Order, OrderChange
-from schemas.message import Id, Quantity
+from schemas.message import Id, Quantity, SignedQuantity
 from schemas.rejects import Reason
 
 
@@ -90,9 +90,48 @@ class PlantTaken(Answer):
 
 
 class Orders(Answer):
-    """All orders, by order_id."""
+    """Orders by order_id, a page of them."""
 
     orders: list[Order]
+    after: str | None = Field(description="ask again with it for the next page; null: this is the last one")
+
+
+class OrderVerdict(Answer):
+    """What became of one order of a request."""
+
+    index: int = Field(ge=0, description="place of the item in the request, from 0")
+    order_id: str | None = Field(description="null where it cannot be read")
+    status: Literal["accepted", "refused"]
+    changed: bool = Field(description="false: it was as it was sent, or was refused")
+    revision: int | None = Field(description="the one that holds now; null: refused")
+    reason: Literal["malformed", "version-conflict", "not-found"] | None = Field(description="null: accepted")
+    detail: str | None = Field(description="which field, what is expected; null: accepted")
+
+
+class OrderVerdicts(Answer):
+    """The verdict of every order, in the order in which they were sent."""
+
+    accepted: int = Field(ge=0)
+    rejected: int = Field(ge=0)
+    results: list[OrderVerdict]
+
+
+class RequestVerdict(OrderVerdict):
+    """What became of one request of a B2MML schedule; a request is an order."""
+
+    path: str = Field(description="where its element stands: XPath without prefixes")
+    line: int = Field(ge=1)
+    notes: list[str] = Field(description="what was read and is not kept")
+
+
+class ScheduleVerdicts(Answer):
+    """The verdict of every request of a B2MML schedule, in the order of the document."""
+
+    version: str = Field(description="of B2MML, by the document's namespace", examples=["V0700"])
+    notes: list[str] = Field(description="what holds for the whole document")
+    accepted: int = Field(ge=0)
+    rejected: int = Field(ge=0)
+    results: list[RequestVerdict]
 
 
 class OrderSent(Answer):
@@ -108,6 +147,7 @@ class OrderSent(Answer):
     due: Instant | None = Field(default=None, description="when it is due")
     release: Instant | None = Field(default=None, description="when it may enter the floor")
     sequence: int | None = Field(default=None, description="planned place on its line; lower is earlier")
+    priority: SignedQuantity | None = Field(default=None, description="as the planning system counts it; kept only")
 
 
 class StoredMachineEvent(Answer):

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from schemas.instant import Instant
-from schemas.message import Id, Message, Micros, Quantity
+from schemas.message import Id, Message, Micros, Quantity, SignedQuantity
 
 
 class PlantVersion(Message):
@@ -41,4 +41,7 @@ class Order(Message):
     release: Instant | None = Field(default=None, description="when it may enter the floor")
     sequence: int | None = Field(
         default=None, description="planned place among the orders of its line; lower is earlier"
+    )
+    priority: SignedQuantity | None = Field(
+        default=None, description="as the planning system counts it; kept, not evaluated"
     )

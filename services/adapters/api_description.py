@@ -26,6 +26,7 @@ from services.adapters.problems import (
 
 ADDRESS = "/v1/openapi.json"
 JSON, NDJSON, YAML, EVENTS = "application/json", "application/x-ndjson", "application/yaml", "text/event-stream"
+XML = "application/xml"
 VERSION = "1.0.0"
 RULES = """Ways in and answers of the shop-floor event processor. Errors are RFC 9457 problems, in the language of
 Accept-Language (en, zh). Messages in Kafka are described by /v1/schemas/asyncapi.yaml.

@@ -31,6 +31,7 @@ class Kind:
 
 BAD_REQUEST = Kind(400, "bad-request", "The request cannot be read", "无法读取该请求")
 EPCIS = Kind(400, "epcis-invalid", "This is no valid EPCIS 2.0 capture", "不是有效的 EPCIS 2.0 采集文档")
+B2MML = Kind(400, "b2mml-invalid", "This is no B2MML schedule", "不是有效的 B2MML 计划")
 UNAUTHORIZED = Kind(401, "unauthorized", "A valid API key is needed", "需要有效的 API 密钥")
 FORBIDDEN = Kind(403, "forbidden", "Not allowed from here", "不允许从此处访问")
 NOT_FOUND = Kind(404, "not-found", "There is nothing here", "找不到该资源")

@@ -1,7 +1,8 @@
 """What the routes of ingest stand on, put together in app.py; and who is asking."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol
 
@@ -39,6 +40,8 @@ class Deps:
     publisher: PlantPublisher
     metrics: Metrics
     machines: MachineReader | None = None
+    orders: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while orders are written: of two revisions of one order the second follows from the first."""
 
 
 def source(deps: Deps, request: Request) -> str:

@@ -179,34 +179,3 @@ def _refuse(wire: Wire, taken: Taken, index: int, raw: bytes, refusal: BadScan, 
     partition = partition_of(unit_id or reject, entrance.partitions)
     taken.records.append(Outgoing(REJECTS.name, partition, key, value, entrance.headers))
     taken.verdicts.append(Verdict(index, event_id, refusal))
-
-
-@dataclass(frozen=True, slots=True)
-class OrderConflict(Exception):
-    """A revision that is older than the one that holds, or the same with other content."""
-
-    current: int
-
-
-_BY_SYSTEM = ("revision", "change", "changed_by", "changed")
-"""What the system fills in where a sender does not keep revisions of its own."""
-
-
-def next_order(
-    known: Mapping[str, Any] | None, sent: Mapping[str, Any], author: str, changed: str
-) -> dict[str, Any] | None:
-    """The revision to write, None when what was sent holds already. Raises OrderConflict.
-
-    Where `revision` is left out, other content than that which holds makes the next one.
-    """
-    if known is not None:
-        same = all(known.get(key) == value for key, value in sent.items()) and all(
-            key in sent for key, value in known.items() if value is not None and key not in _BY_SYSTEM
-        )
-        if same:
-            return None
-        if sent.get("revision", known["revision"] + 1) <= known["revision"]:
-            raise OrderConflict(known["revision"])
-    revision = 1 if known is None else known["revision"] + 1
-    change = "new" if known is None else "resequenced"
-    return {"revision": revision, "change": change, "changed_by": author, "changed": changed, **sent}

@@ -52,8 +52,11 @@ def _request(path: str, method: str, operation: Document, names: Mapping[str, st
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         yield f"Content-Type: {media}"
         yield ""
-        if "example" in content:
-            yield json.dumps(_filled(content["example"], names, now_us), ensure_ascii=False, indent=2)
+        example = content.get("example")
+        if isinstance(example, str):
+            yield example.strip()
+        elif example is not None:
+            yield json.dumps(_filled(example, names, now_us), ensure_ascii=False, indent=2)
         else:
             yield f"< ./{path.rsplit('/', 1)[1]}.yaml"
         return

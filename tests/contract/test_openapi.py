@@ -201,7 +201,7 @@ async def test_the_requests_of_the_http_file_work_as_they_stand() -> None:
         text = http_file(document, "http://127.0.0.1:8080", plant, floor.clock.now_us())
         answers = {}
         for method, address, headers, body in requests_of(text):
-            content = PLANT_WITH_MACHINE if body.startswith("<") else body
+            content = PLANT_WITH_MACHINE if body.startswith("< ") else body
             answer = await floor.client.request(method, address, headers=headers, content=content.encode())
             answers[f"{method} {address}"] = answer.status_code
     at = "http://127.0.0.1:8080"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.b2mml_documents import material, operations, request, segment
 from tests.fake_log import FakeLog
 from tests.ingest_floor import Floor, event, memory_floor
 
@@ -81,6 +82,40 @@ def test_any_master_data_has_an_answer(running: Runner, body: bytes, path: str) 
     runner, floor, _ = running
     answer = runner.run(floor.client.put(path, content=body))
     assert answer.status_code in (200, 201, 409, 422)
+
+
+SCHEDULE = operations(request("WO-1", segment(material("P", "1", unit="PCE")), "<Priority>5</Priority>"))
+PIECES = st.sampled_from(
+    [b"<", b">", b"&", b"&#0;", b"&#xD800;", b"]]>", b"<![CDATA[", b"\x00", b"\xff\xfe", b"\xc4\xe3", b"<ID/>",
+     b"<!DOCTYPE a []>", b"<?xml version='1.0' encoding='gbk'?>", b"\xed\xa0\x80"]
+)  # fmt: skip
+XML = st.one_of(
+    st.binary(max_size=200),
+    st.builds(
+        lambda at, length, piece: SCHEDULE[:at] + piece + SCHEDULE[at + length :],
+        st.integers(0, len(SCHEDULE)), st.integers(0, 40), PIECES | st.binary(max_size=8),
+    ),
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(XML)
+def test_any_schedule_has_an_answer(running: Runner, body: bytes) -> None:
+    runner, floor, _ = running
+    answer = runner.run(floor.client.post("/v1/b2mml", content=body))
+    assert answer.status_code in (200, 400, 422)
+    assert answer.json()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BODIES, st.sampled_from(["application/json", "application/x-ndjson"]))
+def test_any_orders_have_an_answer(running: Runner, body: bytes, kind: str) -> None:
+    runner, floor, _ = running
+    answer = runner.run(floor.client.post("/v1/orders", content=body, headers={"Content-Type": kind}))
+    assert answer.status_code in (200, 400, 422)
+    if answer.status_code != 400:
+        said = answer.json()
+        assert len(said["results"]) == said["accepted"] + said["rejected"]
 
 
 HEADERS = st.sampled_from(

@@ -1,0 +1,65 @@
+"""Production orders: which revision follows from what was sent. The highest revision of an order holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Order = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderConflict(Exception):
+    """Not the revision that holds, or one that is older, or the same with other content. `current` 0: no order."""
+
+    current: int
+
+
+class UnknownOrder(Exception):
+    """A change of an order that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an order is to be. `expected`: the revision it was made from. `partly`: what it does not say stays."""
+
+    fields: Mapping[str, Any]
+    expected: int | None = None
+    partly: bool = False
+
+    @property
+    def order_id(self) -> str:
+        """Which order."""
+        order_id: str = self.fields["order_id"]
+        return order_id
+
+
+_BY_SYSTEM = ("revision", "change", "changed_by", "changed")
+"""What the system fills in where a sender does not keep revisions of its own."""
+
+
+def next_order(known: Order | None, wanted: Wanted, author: str, changed: str) -> dict[str, Any] | None:
+    """The revision to write, None when what is wanted holds already. Raises OrderConflict, UnknownOrder.
+
+    Where `revision` is left out, other content than that which holds makes the next one.
+    """
+    if wanted.expected is not None and wanted.expected != (known["revision"] if known else 0):
+        raise OrderConflict(known["revision"] if known else 0)
+    sent = dict(wanted.fields)
+    if wanted.partly:
+        if known is None:
+            raise UnknownOrder
+        sent = {**{key: value for key, value in known.items() if key not in _BY_SYSTEM}, **sent}
+    if known is not None:
+        if _same(known, sent):
+            return None
+        if sent.get("revision", known["revision"] + 1) <= known["revision"]:
+            raise OrderConflict(known["revision"])
+    revision = 1 if known is None else known["revision"] + 1
+    change = "new" if known is None else "resequenced"
+    return {"revision": revision, "change": change, "changed_by": author, "changed": changed, **sent}
+
+
+def _same(known: Order, sent: Order) -> bool:
+    return all(known.get(key) == value for key, value in sent.items()) and all(
+        key in sent for key, value in known.items() if value is not None and key not in _BY_SYSTEM
+    )

@@ -1,0 +1,80 @@
+"""Orders by REST: several at once, changes from a known revision, and two ingests that write the same order."""
+
+import asyncio
+import json
+from typing import Any
+
+from tests.fake_log import FakeLog
+from tests.ingest_floor import Floor, memory_floor
+
+ORDER = {"product_id": "P", "quantity": "10"}
+
+
+async def put(floor: Floor, quantity: object, **headers: str) -> tuple[int, dict[str, Any]]:
+    answer = await floor.client.put("/v1/orders/WO-1", json={**ORDER, "quantity": quantity}, headers=headers)
+    return answer.status_code, answer.json()
+
+
+async def test_several_orders_each_have_a_verdict() -> None:
+    async with memory_floor() as floor:
+        items = [{"order_id": "A", **ORDER}, {"order_id": "B"}, {"order_id": "A", **ORDER, "quantity": 11}]
+        lines = b"\n".join(json.dumps(item).encode() for item in items)
+        for body, kind in ((json.dumps(items).encode(), "application/json"), (lines, "application/x-ndjson")):
+            answer = await floor.client.post("/v1/orders", content=body, headers={"Content-Type": kind})
+            said = answer.json()
+            assert (answer.status_code, said["accepted"], said["rejected"]) == (200, 2, 1)
+            assert [each["status"] for each in said["results"]] == ["accepted", "refused", "accepted"]
+            assert said["results"][1]["detail"].startswith("product_id: is required; quantity: is required")
+        again = await floor.client.post("/v1/orders", json=[items[2]])
+        assert again.json()["results"][0] | {"revision": 0} == {
+            "index": 0, "order_id": "A", "status": "accepted", "changed": False, "revision": 0, "reason": None,
+            "detail": None,
+        }  # fmt: skip
+        judged = await floor.client.post("/v1/orders?validate=true", json=[{"order_id": "C", **ORDER}])
+        assert (judged.status_code, judged.json()["accepted"]) == (200, 1)
+        assert (await floor.client.get("/v1/orders/C")).status_code == 404
+
+
+async def test_a_change_of_another_revision_is_refused() -> None:
+    async with memory_floor() as floor:
+        assert (await put(floor, 1, **{"If-None-Match": "*"}))[0] == 201
+        assert (await put(floor, 2, **{"If-None-Match": "*"}))[0] == 409
+        assert (await put(floor, 2, **{"If-Match": '"1"'}))[1]["revision"] == 2
+        status, said = await put(floor, 3, **{"If-Match": '"1"'})
+        assert (status, said["current"]) == (409, 2)
+        assert (await put(floor, 3, **{"If-Match": "one"}))[0] == 400
+        answer = await floor.client.get("/v1/orders/WO-1")
+        assert (answer.headers["etag"], answer.json()["quantity"]) == ('"2"', "2")
+
+
+async def test_deleting_cancels_and_once_only() -> None:
+    async with memory_floor() as floor:
+        assert (await floor.client.delete("/v1/orders/WO-1")).status_code == 404
+        await put(floor, 1)
+        for _ in range(2):
+            answer = await floor.client.delete("/v1/orders/WO-1")
+            assert (answer.json()["change"], answer.json()["revision"]) == ("cancelled", 2)
+
+
+async def test_pages() -> None:
+    async with memory_floor() as floor:
+        await floor.client.post("/v1/orders", json=[{"order_id": f"O{number}", **ORDER} for number in range(5)])
+        seen, after = [], ""
+        while after is not None:
+            page = (await floor.client.get("/v1/orders", params={"limit": 2, "after": after})).json()
+            seen += [each["order_id"] for each in page["orders"]]
+            after = page["after"]
+        assert seen == ["O0", "O1", "O2", "O3", "O4"]
+
+
+async def test_no_update_is_lost_between_two_ingests() -> None:
+    """Both decide by the same revision; only one of them can be the next. The other decides anew."""
+    log = FakeLog()
+    async with memory_floor(log) as one, memory_floor(log, plant=None) as other:
+        first = [put(floor, number + 1) for number, floor in enumerate([one, other] * 10)]
+        answers = await asyncio.gather(*first)
+        assert [status for status, _ in answers if status not in (200, 201)] == []
+        assert sorted(said["revision"] for _, said in answers) == list(range(1, 21))
+        for status, said in answers:
+            mine = [json.loads(record.value or b"") for record in log.of("floor.master")[1:]]
+            assert said in mine, status
