@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from schemas.instant import Instant
 from schemas.machine import MachineState, PartCounter
@@ -72,6 +72,10 @@ class CaptureJob(Answer):
     rolled_back: int = Field(ge=0, description="good events that were not taken, because others were refused")
     errors: list[CaptureError]
     results: list[Verdict] = Field(default=[], description="of POST only")
+
+
+class CaptureJobs(RootModel[list[CaptureJob]]):
+    """Capture jobs, newest first; the header Link leads to older ones."""
 
 
 class PlantInForce(Answer):

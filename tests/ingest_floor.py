@@ -11,6 +11,7 @@ import httpx
 
 from services.adapters.api_access import Access
 from services.adapters.api_keys import Keys
+from services.adapters.capture_jobs import CaptureJobs
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import Feed, PlantMaster
 from services.adapters.plant_publish import PlantPublisher, PlantTable
@@ -80,13 +81,13 @@ def event(**changes: object) -> dict[str, object]:
 @contextlib.asynccontextmanager
 async def floor_on(
     outbox: Outbox, feed: Feed, records: Records, *, plant: str | None = PLANT, keys: Keys | None = None,
-    table: PlantTable | None = None, machines: MachineReader | None = None,
+    table: PlantTable | None = None, machines: MachineReader | None = None, captures: CaptureJobs | None = None,
 ) -> AsyncIterator[Floor]:  # fmt: skip
     """The application, running, on this log; `plant` is in force, None: none is."""
     clock, metrics, master = FixedClock(parse_instant(NOW)), Metrics(), PlantMaster(feed)
     publisher = PlantPublisher(master, outbox, PARTITIONS, table, clock, metrics)
     access = Access(keys, "127.0.0.1", clock)
-    deps = Deps(PARTITIONS, 1, access, clock, outbox, master, publisher, metrics, machines)
+    deps = Deps(PARTITIONS, 1, access, clock, outbox, master, publisher, metrics, machines, captures=captures or CaptureJobs())
     working = asyncio.create_task(run(deps))
     transport = httpx.ASGITransport(application(deps))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", timeout=30) as client:

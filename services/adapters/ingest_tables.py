@@ -27,20 +27,20 @@ class IngestTables:
     async def claim(self, record: PlantRecord) -> bool:
         """Take this version of the plant model; False when somebody has it."""
         model = msgspec.json.encode(record.model).decode()
-        found = await _reached(
+        found = await reached(
             self._pool.fetchval(self._sql["claim_plant"], record.version, record.created_us, record.created_by, model)
         )
         return found is not None
 
     async def after(self, version: int) -> list[PlantRecord]:
         """The claimed versions beyond this one, lowest first."""
-        return [as_record(row) for row in await _reached(self._pool.fetch(self._sql["plants_after"], version))]
+        return [as_record(row) for row in await reached(self._pool.fetch(self._sql["plants_after"], version))]
 
     async def machine_events(
         self, work_unit_id: str | None, since_us: int | None, until_us: int | None, most: int
     ) -> list[dict[str, Any]]:
         """Stored machine events, newest first; `since_us` included, `until_us` not."""
-        rows = await _reached(self._pool.fetch(self._sql["machine_events"], work_unit_id, since_us, until_us, most))
+        rows = await reached(self._pool.fetch(self._sql["machine_events"], work_unit_id, since_us, until_us, most))
         return [
             {
                 "event_time": format_instant(row["event_time"]),
@@ -54,7 +54,8 @@ class IngestTables:
         ]
 
 
-async def _reached(answer: Awaitable[Answer]) -> Answer:
+async def reached(answer: Awaitable[Answer]) -> Answer:
+    """What the database answers. Raises TablesAway where it does not."""
     try:
         return await answer
     except _AWAY as error:

@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 
 from services.adapters import api_description, problems
 from services.adapters.api_access import guarded
+from services.adapters.capture_jobs import CaptureJobs
 from services.adapters.clock import SystemClock
 from services.adapters.ingest_tables import IngestTables
 from services.adapters.kafka_producer import KafkaOutbox
@@ -50,7 +51,10 @@ async def wire(settings: StageSettings, metrics: Metrics) -> AsyncIterator[Deps]
     partitions = settings.kafka.scan_partitions
     publisher = PlantPublisher(master, outbox, partitions, tables, clock, metrics)
     try:
-        yield Deps(partitions, settings.generation, access, clock, outbox, master, publisher, metrics, tables)
+        yield Deps(
+            partitions, settings.generation, access, clock, outbox, master, publisher, metrics, tables,
+            captures=CaptureJobs(pool),
+        )  # fmt: skip
     finally:
         if pool is not None:
             pool.terminate()
@@ -58,7 +62,8 @@ async def wire(settings: StageSettings, metrics: Metrics) -> AsyncIterator[Deps]
 
 async def run(deps: Deps) -> None:
     """Keep the stage connected and the plant model in force, until cancelled. Raises BrokenGuarantee."""
-    tasks = [asyncio.create_task(work) for work in (deps.outbox.start(), deps.master.run(), deps.publisher.run())]
+    work = deps.outbox.start(), deps.master.run(), deps.publisher.run(), deps.captures.run()
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         await asyncio.gather(*tasks)
     finally:

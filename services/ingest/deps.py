@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from services.adapters.api_access import Access
+from services.adapters.capture_jobs import CaptureJobs
 from services.adapters.metrics import Metrics
 from services.adapters.plant_master import PlantMaster
 from services.adapters.plant_publish import PlantPublisher
@@ -42,6 +43,7 @@ class Deps:
     machines: MachineReader | None = None
     orders: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while orders are written: of two revisions of one order the second follows from the first."""
+    captures: CaptureJobs = field(default_factory=CaptureJobs)
 
 
 def source(deps: Deps, request: Request) -> str:
