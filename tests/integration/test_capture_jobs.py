@@ -9,7 +9,8 @@ import asyncpg
 from services.adapters.capture_jobs import CaptureJobs
 from services.adapters.migrate import migrate
 from services.adapters.timescale_pool import open_pool
-from tests.handlers.test_ingest_epcis import PLANT, PROCEED, capture, document, event, pages
+from tests.handlers.test_ingest_captures import pages
+from tests.handlers.test_ingest_epcis import PLANT, PROCEED, capture, document, event
 from tests.ingest_floor import Floor, memory_floor
 from tests.parts import ask, until
 
