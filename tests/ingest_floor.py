@@ -87,7 +87,9 @@ async def floor_on(
     clock, metrics, master = FixedClock(parse_instant(NOW)), Metrics(), PlantMaster(feed)
     publisher = PlantPublisher(master, outbox, PARTITIONS, table, clock, metrics)
     access = Access(keys, "127.0.0.1", clock)
-    deps = Deps(PARTITIONS, 1, access, clock, outbox, master, publisher, metrics, machines, captures=captures or CaptureJobs())
+    deps = Deps(
+        PARTITIONS, 1, access, clock, outbox, master, publisher, metrics, machines, captures=captures or CaptureJobs()
+    )
     working = asyncio.create_task(run(deps))
     transport = httpx.ASGITransport(application(deps))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", timeout=30) as client:
