@@ -202,7 +202,7 @@ class Told:
         assert sorted(known) == list(range(1, len(known) + 1)), f"{alert_id}: versions {sorted(known)}"
         return [known[version]["change"] for version in sorted(known) if known[version]["change"] != "updated"]
 
-    async def shows(self, alert_id: str, changes: list[str], seconds: float = 30) -> None:
+    async def shows(self, alert_id: str, changes: list[str], seconds: float = 60) -> None:
         """Wait for exactly these changes."""
 
         async def shown() -> bool:

@@ -208,7 +208,7 @@ async def test_the_stage_ends_by_itself_when_asked_while_boards_watch(fresh_brok
                 child.send_signal(signal.SIGTERM)
                 async for _ in chunks:
                     pass  # until it ends properly: a broken connection would raise
-        assert await asyncio.to_thread(child.wait, 10) == 0
+        assert await asyncio.to_thread(child.wait, 60) == 0
     finally:
         child.kill()
         child.wait()
@@ -217,7 +217,7 @@ async def test_the_stage_ends_by_itself_when_asked_while_boards_watch(fresh_brok
 async def test_a_port_that_is_taken_is_a_usage_error(fresh_broker: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         child = start(fresh_broker, taken.getsockname()[1])
-        assert await asyncio.to_thread(child.wait, 30) == 2
+        assert await asyncio.to_thread(child.wait, 60) == 2
 
 
 async def answers(client: httpx.AsyncClient) -> bool:

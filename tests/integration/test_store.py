@@ -156,8 +156,8 @@ async def taken_by(dsn: str, epoch: int) -> bool:
 async def test_two_stores_share_the_partitions(fresh_broker: str, database: str, stores: StoreProcess) -> None:
     floor = Floor(seed=4)
     await floor.produce(fresh_broker, 0, 2)
-    stores.start(FLOORSTREAM_INSTANCE="a")
-    second = stores.start(FLOORSTREAM_INSTANCE="b")
+    stores.start(FLOORSTREAM_INSTANCE="a", FLOORSTREAM_SESSION_TIMEOUT_S="10")
+    second = stores.start(FLOORSTREAM_INSTANCE="b", FLOORSTREAM_SESSION_TIMEOUT_S="10")
     await floor.produce(fresh_broker, 1, 2)
     await floor.stored(database)
     await floor.check(database)

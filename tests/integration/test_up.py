@@ -110,7 +110,7 @@ def test_ctrl_c_ends_every_process_and_the_next_start_goes_on(tmp_path: Path) ->
         family = running.family()
         seconds = running.interrupt()
         assert running.process.returncode == 0
-        assert seconds < 10
+        assert seconds < 30
         assert psutil.wait_procs(family, 2)[1] == []
     with Running(tmp_path, "up", "--port", str(free_port())) as running:
         assert wip(running.address, "ICT.OP30") == 1
