@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from schemas.plant_canonical import canonical, nested
 from schemas.plant_checks import check_plant
 from schemas.plant_document import PlantDocument
-from schemas.plant_lines import Problem, read_lines
+from schemas.plant_lines import Lines, Problem, read_lines
 from schemas.plant_report import report
 
 
@@ -39,6 +39,11 @@ def load_plant(text: str) -> dict[str, Any]:
         )
     if lines.value is None:
         raise PlantError(lines.problems)
+    return checked(lines)
+
+
+def checked(lines: Lines) -> dict[str, Any]:
+    """The canonical document of values that were read; raises PlantError."""
     try:
         document = PlantDocument.model_validate(lines.value)
     except ValidationError as error:

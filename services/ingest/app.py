@@ -25,7 +25,15 @@ from services.adapters.metrics import Metrics
 from services.adapters.plant_master import follow
 from services.adapters.plant_publish import PlantPublisher
 from services.adapters.timescale_pool import open_pool
-from services.ingest import routes_b2mml, routes_epcis, routes_events, routes_health, routes_orders, routes_plant
+from services.ingest import (
+    routes_b2mml,
+    routes_epcis,
+    routes_events,
+    routes_health,
+    routes_orders,
+    routes_parts,
+    routes_plant,
+)
 from services.ingest.deps import Deps
 from services.settings import BadSetting, StageSettings
 
@@ -76,7 +84,7 @@ async def run(deps: Deps) -> None:
 def router(deps: Deps) -> APIRouter:
     """Everything under /v1 that ingest answers; the application it is mounted in needs `problems.install`."""
     routes = APIRouter()
-    for part in (routes_events, routes_epcis, routes_plant, routes_orders, routes_b2mml):
+    for part in (routes_events, routes_epcis, routes_plant, routes_parts, routes_orders, routes_b2mml):
         routes.include_router(part.router(deps))
     return routes
 

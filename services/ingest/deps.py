@@ -43,6 +43,8 @@ class Deps:
     machines: MachineReader | None = None
     orders: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while orders are written: of two revisions of one order the second follows from the first."""
+    parts: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a part of the plant model is changed: the next change is made from the version that it becomes."""
     captures: CaptureJobs = field(default_factory=CaptureJobs)
 
 

@@ -45,15 +45,8 @@ def router(deps: Deps) -> APIRouter:
     @routes.get("/v1/plant", **described({200: PlantInForce}, NOT_FOUND))
     async def plant() -> Response:
         """The plant model in force; its version is the ETag."""
-        model = deps.publisher.in_force
-        if model is None:
-            raise Problem(
-                NOT_FOUND,
-                "no plant model is in force: send one with PUT /v1/plant",
-                "尚无生效的工厂模型：请用 PUT /v1/plant 发布",
-            )
-        record = deps.master.record(model.version)
-        return _answer({"version": model.version, "created_by": record.created_by, "model": record.model})
+        record = deps.master.record(version_in_force(deps))
+        return _answer({"version": record.version, "created_by": record.created_by, "model": record.model})
 
     @routes.put(
         "/v1/plant",
@@ -65,14 +58,26 @@ def router(deps: Deps) -> APIRouter:
     async def put_plant(request: Request, validate: bool = False) -> Response:
         """Another plant model (YAML, or JSON, which is YAML), for all that comes after it. `validate` only judges."""
         author = source(deps, request)
-        expected = _expected(request)
+        expected = expected_version(request)
         document = await _document(request)
         if validate:
             return _answer({"version": deps.master.newest, "changed": None})
-        version, changed = await _publish(deps, document, author, expected)
+        version, changed = await publish(deps, document, author, expected)
         return _answer({"version": version, "changed": changed})
 
     return routes
+
+
+def version_in_force(deps: Deps) -> int:
+    """Raises Problem where there is none yet."""
+    model = deps.publisher.in_force
+    if model is None:
+        raise Problem(
+            NOT_FOUND,
+            "no plant model is in force: send one with PUT /v1/plant",
+            "尚无生效的工厂模型：请用 PUT /v1/plant 发布",
+        )
+    return model.version
 
 
 def _answer(body: Document) -> Response:
@@ -80,7 +85,8 @@ def _answer(body: Document) -> Response:
     return Response(msgspec.json.encode(body), 200, headers, "application/json")
 
 
-def _expected(request: Request) -> int | None:
+def expected_version(request: Request) -> int | None:
+    """The version that a change was made from (If-Match), None: whichever. Raises Problem."""
     text = request.headers.get("if-match", "*").strip()
     if text == "*":
         return None
@@ -109,6 +115,12 @@ async def _document(request: Request) -> Document:
         ]
         said = f"{len(errors)} errors", f"共 {len(errors)} 处错误"
         raise Problem(INVALID, *said, errors=errors) from None
+    refuse_large(document)
+    return document
+
+
+def refuse_large(document: Document) -> None:
+    """Raises Problem where a version would not fit into its record."""
     if len(msgspec.json.encode(document)) > MOST_RECORD_BYTES:
         raise Problem(
             TOO_LARGE,
@@ -116,20 +128,24 @@ async def _document(request: Request) -> Document:
             f"工厂模型完整内容超过 {MOST_RECORD_BYTES} 字节",
             limit_bytes=MOST_RECORD_BYTES,
         )
-    return document
 
 
-async def _publish(deps: Deps, document: Document, author: str, expected: int | None) -> tuple[int, bool]:
+def conflicting(now: int) -> Problem:
+    """Another version is in force than the author started from."""
+    return Problem(
+        CONFLICT,
+        f'the plant model is at version {now}: read it, merge, and send again with If-Match: "{now}"',
+        f'当前工厂模型为第 {now} 版：请先读取并合并，再以 If-Match: "{now}" 重新提交',
+        current=now,
+    )
+
+
+async def publish(deps: Deps, document: Document, author: str, expected: int | None) -> tuple[int, bool]:
+    """Make the document the plant model; its version, and whether that is new. Raises Problem."""
     try:
         return await deps.publisher.publish(document, author, expected)
     except VersionConflict as conflict:
-        now = conflict.current
-        raise Problem(
-            CONFLICT,
-            f'the plant model is at version {now}: read it, merge, and send again with If-Match: "{now}"',
-            f'当前工厂模型为第 {now} 版：请先读取并合并，再以 If-Match: "{now}" 重新提交',
-            current=now,
-        ) from None
+        raise conflicting(conflict.current) from None
     except (BrokerAway, TooManyPending):
         raise retry_after(
             BROKER_AWAY, "the plant model may not be in force; send it again", "工厂模型可能尚未生效，请重新提交", 5

@@ -34,6 +34,9 @@ def _names(plant: Document) -> dict[str, str]:
         "unit_id": "MY-1",
         "event_id": "gate-7-000123",
         "order_id": "MY-ORDER-1",
+        "product_id": "MY-PRODUCT",
+        "calendar_id": "MY-CALENDAR",
+        "operation": "MY-OPERATION",
         "alert_id": f"wip_limit|{operations[0] if operations else 'OP10'}",
         "capture_id": "ID-OF-THE-ANSWER",
         "name": "asyncapi.yaml",
@@ -76,6 +79,8 @@ def _filled(value: Any, names: Mapping[str, str], now_us: int) -> Any:
             filled[name] = f"{filled[name]}-{now_us}"
         elif name in ("read_point_id", "operation_id", "work_unit_id"):
             filled[name] = names[name]
+        elif name == "operations":
+            filled[name] = [names["operation_id"]]
     if "readPoint" in filled:
         filled["readPoint"] = {"id": f"urn:floorstream:read_point:{names['read_point_id']}"}
     return filled
