@@ -72,37 +72,46 @@ class Oldest:
 
         arrived (8 bytes, so that their order is that of the instants) | unit, UTF-8 | U+001F | visit_id, short
 
-    A heap that forgets lazily: closing a stay only takes it out of `stays`; what the heap still holds of it is
-    thrown away when it comes up, or when it outgrows the living.
+    A heap that forgets lazily: of a stay that closed only its name is noted, and both are thrown away when it comes
+    up, or when the closed ones outgrow half of the open ones. What is open is not written down a second time.
     """
 
-    __slots__ = ("_heap", "stays")
+    __slots__ = ("_closed", "_heap")
 
     def __init__(self) -> None:
-        self.stays: dict[bytes, None] = {}
         self._heap: list[bytes] = []
+        self._closed: set[bytes] = set()
+
+    def __len__(self) -> int:
+        """How many stays are open."""
+        return len(self._heap) - len(self._closed)
 
     def add(self, unit_id: str, arrived: int, visit_id: str) -> None:
-        """Note an open stay; at most one per unit."""
+        """Note an open stay; at most one per unit, and none that is noted already."""
         stay = _stay(unit_id, arrived, visit_id)
-        self.stays[stay] = None
-        heappush(self._heap, stay)
-        if len(self._heap) > len(self.stays) * 3 // 2 + 64:
-            self._heap = list(self.stays)
-            heapify(self._heap)
+        if stay in self._closed:
+            self._closed.remove(stay)
+        else:
+            heappush(self._heap, stay)
 
     def remove(self, unit_id: str, arrived: int, visit_id: str) -> None:
-        """Forget a stay."""
-        self.stays.pop(_stay(unit_id, arrived, visit_id), None)
+        """Forget an open stay."""
+        closed = self._closed
+        closed.add(_stay(unit_id, arrived, visit_id))
+        if len(closed) > len(self._heap) // 3 + 64:
+            self._heap = [stay for stay in self._heap if stay not in closed]
+            heapify(self._heap)
+            self._closed = set()
 
     def first(self, count: int) -> list[tuple[str, int, str]]:
         """The `count` oldest open stays as (unit, arrived, visit_id)."""
         found: list[bytes] = []
-        heap = self._heap
+        heap, closed = self._heap, self._closed
         while heap and len(found) < count:
             stay = heappop(heap)
-            # One that closed and was opened again may be in the heap twice.
-            if stay in self.stays and (not found or stay != found[-1]):
+            if stay in closed:
+                closed.remove(stay)
+            else:
                 found.append(stay)
         for stay in found:
             heappush(heap, stay)
@@ -227,10 +236,10 @@ class Ledger:
         for name in self.changed_operations:
             ledger = self.operations[name]
             counts = ledger.counts
-            if not counts.arrivals - counts.departures == counts.wip == len(ledger.oldest.stays):
+            if not counts.arrivals - counts.departures == counts.wip == len(ledger.oldest):
                 raise BrokenGuarantee(
                     Guarantee.BOOKS,
-                    f"the ledger of operation {name} does not balance: {counts}, open stays {len(ledger.oldest.stays)}",
+                    f"the ledger of operation {name} does not balance: {counts}, open stays {len(ledger.oldest)}",
                 )
 
     def _count_unit(self, share: tuple[int, ...], sign: int) -> None:

@@ -38,7 +38,7 @@ class Stays(RuleBasedStateMachine):
     def the_oldest_are_known(self) -> None:
         in_order = sorted((arrived, unit, visit) for unit, (arrived, visit) in self.open.items())
         assert self.oldest.first(10) == [(unit, arrived, visit) for arrived, unit, visit in in_order[:10]]
-        assert len(self.oldest.stays) == len(self.open)
+        assert len(self.oldest) == len(self.open)
 
 
 TestStays = Stays.TestCase
