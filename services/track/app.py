@@ -26,7 +26,7 @@ from services.adapters.last_words import say_why
 from services.adapters.metrics import Metrics
 from services.adapters.plant_models import PlantModels, ended
 from services.adapters.pulse import Pulse
-from services.adapters.runtime import tune_runtime
+from services.adapters.runtime import give_back_memory, tune_runtime
 from services.adapters.topics import TopicsError, require_topics
 from services.core.errors import Lost, NotYet
 from services.core.identity import partition_of
@@ -168,6 +168,7 @@ class Track:
         self._progress.forget(partition)
         self._owned[partition] = owned
         if len(self._owned) == len(self._recovering):
+            give_back_memory()
             log.info("takes work: partitions %s", sorted(self._owned))
             self._pulse.ready()
         return owned
