@@ -5,7 +5,8 @@ makes state and the source offset it includes move together.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -53,27 +54,25 @@ class BatchProducer:
 
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> list[asyncio.Future[Any]]:
         """Queue the items as as few batches as hold them, in order; the futures of their acknowledgements."""
-        now = self._now_ms()
-        acks = []
-        batch = self._producer.create_batch()
-        for key, value, headers in items:
-            if not _append(batch, now, key, value, headers):
+        now, acks = self._now_ms(), []
+        rest: Iterator[Item] = iter(items)
+        while True:
+            batch = self._producer.create_batch()
+            over = _fill(batch, now, rest)
+            if batch.record_count():
+                batch.close()
                 acks.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
-                if not _append(batch, now, key, value, headers):
-                    raise BatchTooLarge(f"one record of {len(value or b'')} bytes for {topic} fits into no batch")
-        if batch.record_count():
-            batch.close()
-            acks.append(await self._producer.send_batch(batch, topic, partition=partition))
-        return acks
+            elif over is not None:
+                raise BatchTooLarge(f"one record of {len(over[1] or b'')} bytes for {topic} fits into no batch")
+            if over is None:
+                return acks
+            rest = chain((over,), rest)
 
     async def send_whole(self, topic: str, partition: int, items: Iterable[Item]) -> asyncio.Future[Any]:
         """Queue all items as exactly one batch. Raises BatchTooLarge."""
-        now = self._now_ms()
         batch = self._producer.create_batch()
-        for key, value, headers in items:
-            if not _append(batch, now, key, value, headers):
-                raise BatchTooLarge(f"a batch for {topic}/{partition} is larger than the largest that is allowed")
+        if _fill(batch, self._now_ms(), iter(items)) is not None:
+            raise BatchTooLarge(f"a batch for {topic}/{partition} is larger than the largest that is allowed")
         batch.close()
         ack: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
         return ack
@@ -82,5 +81,17 @@ class BatchProducer:
         return self._clock.now_us() // 1000
 
 
-def _append(batch: Any, now: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> bool:
-    return batch.append(timestamp=now, key=key, value=value, headers=headers or _NO_HEADERS) is not None
+def _fill(batch: Any, now: int, items: Iterator[Item]) -> Item | None:
+    """Append as many as the batch holds; the first one that it does not hold, None where it holds all.
+
+    Straight into the client's builder: its own `append` costs more for each record than building it.
+    """
+    append, count, over = batch._builder.append, 0, None
+    for item in items:
+        key, value, headers = item
+        if append(count, now, key, value, headers or _NO_HEADERS) is None:
+            over = item
+            break
+        count += 1
+    batch._relative_offset = count
+    return over

@@ -21,8 +21,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.adapters import frames
-from services.adapters.batches import BatchProducer, BatchTooLarge
-from services.adapters.clock import SystemClock
 from services.adapters.faust_app import make_app
 from services.adapters.frames import Frame, FrameConsumer, FrameConsumerThread, RawPartitionRecords, Skipped
 from services.settings import KafkaSettings
@@ -368,28 +366,3 @@ async def test_a_crashing_part_tells_its_app(consumer: FrameConsumer) -> None:
     await consumer.crash(reason)
     assert consumer.app._crashed.is_set()
     assert consumer.app._crash_reason is reason
-
-
-# Batches out
-
-
-@pytest.fixture
-async def producer() -> AsyncIterator[BatchProducer]:
-    kafka = KafkaSettings("127.0.0.1:1", False, 1, 1, 1, 6)
-    producer = BatchProducer(kafka, "contract", SystemClock(), 200)
-    yield producer
-    producer._producer._closed = True  # it never started: stopping it would wait for ever
-
-
-async def test_what_must_be_one_batch_and_is_larger_is_refused(producer: BatchProducer) -> None:
-    with pytest.raises(BatchTooLarge, match="larger than the largest"):
-        await producer.send_whole("out", 0, [(b"k", b"v" * 90, ()), (b"k", b"v" * 90, ())])
-
-
-async def test_a_batch_is_full_at_its_size_and_takes_its_first_record_whatever_its_size(
-    producer: BatchProducer,
-) -> None:
-    batch = producer._producer.create_batch()
-    assert batch.append(timestamp=1, key=b"k", value=b"v" * 300, headers=[]) is not None
-    assert batch.append(timestamp=1, key=b"k", value=b"v", headers=[]) is None
-    assert batch.record_count() == 1
