@@ -9,11 +9,15 @@ from pathlib import Path
 from schemas.plant import PlantError, load_plant
 from services.adapters.wire import decode_line
 from services.commands.log_file import LogLine, read_lines
-from services.commands.plant_log import parse_columns
+from services.commands.log_options import FORMATS_HELP, add_log_options, how_read
 from services.core.equipment import PlantModel
 from services.core.errors import BadScan
 from services.core.log import LogFold
+from services.core.records import BadRecord
 from services.core.rows import files
+
+UNREADABLE = "unreadable"
+"""The reason of a record that no event could be made of."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,32 +27,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="visits.csv, operations.csv and units.csv from a log, offline",
         description="Fold a log of events under a plant model. Needs nothing running; the same rules as the stream.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="JSON Lines of events, or CSV (see --columns)")
+    parser.add_argument("file", type=Path, metavar="FILE", help=FORMATS_HELP)
     parser.add_argument("--plant", type=Path, required=True, metavar="PLANT", help="the plant model, YAML")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files, made if absent")
     add_log_options(parser)
     parser.set_defaults(func=run)
 
 
-def add_log_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that reads a log from a file."""
-    parser.add_argument("--columns", metavar="F=C,…", help="CSV: field=column pairs, several columns joined by +")
-    parser.add_argument("--actions", metavar="W=A,…", help="CSV: word=action pairs, e.g. scheduled=arrive")
-    parser.add_argument("--time-zone", metavar="ZONE", help="CSV: IANA zone of times without an offset, e.g. UTC")
-    parser.add_argument("--encoding", default="utf-8-sig", help="CSV: text encoding, e.g. gb18030")
-
-
-def lines_of(arguments: argparse.Namespace) -> Iterable[LogLine]:
-    """The lines of the file the arguments name."""
-    columns = parse_columns(arguments.columns, arguments.actions) if arguments.columns else None
-    return read_lines(arguments.file, columns, arguments.time_zone, arguments.encoding)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Write the files; exit code 0 done, 1 a file cannot be read, 2 usage."""
     try:
         model = PlantModel.from_document(load_plant(arguments.plant.read_text("utf-8")), version=1)
-        fold, refused = fold_lines(lines_of(arguments), model)
+        fold, refused = fold_lines(read_lines(arguments.file, how_read(arguments)), model)
     except PlantError as error:
         for problem in error.problems:
             print(f"{arguments.plant}:{problem.line}: {problem.key}: {problem.en}", file=sys.stderr)
@@ -66,11 +56,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def fold_lines(lines: Iterable[LogLine], model: PlantModel) -> tuple[LogFold, Counter[str]]:
-    """Fold a file's events, and count what was refused by reason."""
+def fold_lines(lines: Iterable[LogLine | BadRecord], model: PlantModel) -> tuple[LogFold, Counter[str]]:
+    """Fold a file's events, and count what was refused by reason; a machine's events are passed over."""
     fold = LogFold({model.version: model}, model.version)
     refused: Counter[str] = Counter()
     for line in lines:
+        if isinstance(line, BadRecord):
+            refused[UNREADABLE] += 1
+            continue
+        if line.kind != "scan":
+            continue
         try:
             event = decode_line(line.value)
             refusal = fold.take(event, event.source or "kafka", event.recorded_time).refusal

@@ -1,67 +1,83 @@
-"""A log in a file, line by line as the bytes that would be sent: JSON Lines as they stand, CSV through its columns."""
+"""A log in a file, event by event: as the bytes that would be sent, or as the events they are."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.commands.plant_log import Columns, rows_of
-from services.core.instant import EPOCH, format_instant
+from pydantic_core import PydanticCustomError
 
-_TIMES = ("event_time", "device_time", "sent_time", "recorded_time")
+from schemas.event import RecordedEvent, parse_line
+from schemas.instant import ReadTime, instant_us
+from schemas.message import Malformed
+from services.adapters.files.mapped import EventFile
+from services.commands.log_options import HowRead
+from services.core.records import BEGIN, BadRecord, FileEvent, Place
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line: its number in the file, and the event as JSON bytes."""
+    """One event: where it stands in the file, and its JSON. `after`: see FileEvent."""
 
     number: int
     value: bytes
+    kind: str = "scan"
+    after: Place | None = None
 
 
-def read_lines(path: Path, columns: Columns | None, time_zone: str | None, encoding: str) -> Iterator[LogLine]:
-    """Every event of the file. Raises OSError, UnicodeError, ValueError (a CSV without the columns named).
-
-    A `.csv` without `columns` has its columns named like the fields; local times in it are those of `time_zone`.
-    """
-    if columns is None and path.suffix.lower() != ".csv":
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                text = line.strip().removeprefix(b"\xef\xbb\xbf")
-                if text:
-                    yield LogLine(number, text)
-        return
-    with path.open(encoding=encoding, newline="") as table:
-        zone = ZoneInfo(time_zone) if time_zone else None
-        for number, row, known in rows_of(table, columns):
-            event = event_of_row(row, known, zone)
-            event.setdefault("event_id", f"line-{number}")
-            yield LogLine(number, json.dumps(event, ensure_ascii=False).encode())
+def read_lines(path: Path, how: HowRead, after: Place = BEGIN) -> Iterator[LogLine | BadRecord]:
+    """Every event of the file, and every record that is none. Raises BadFile, OSError."""
+    return lines_of(how.file(path), after)
 
 
-def event_of_row(row: Mapping[str, str | None], columns: Columns, zone: ZoneInfo | None) -> dict[str, object]:
-    """A CSV row as an event; several columns of one field are joined by a blank."""
-    event: dict[str, object] = {}
-    for name, parts in columns.fields.items():
-        text = " ".join(filter(None, (row.get(part) for part in parts))).strip()
-        if text:
-            event[name] = [text] if name == "parent_ids" else text
-    action = event.get("action")
-    if isinstance(action, str):
-        event["action"] = columns.actions.get(action, action.lower())
-    if zone is not None:
-        event.update((name, _with_offset(str(event[name]), zone)) for name in _TIMES if name in event)
-    return event
+def lines_of(file: EventFile, after: Place = BEGIN) -> Iterator[LogLine | BadRecord]:
+    """The same of a file that is known already."""
+    for found in file.events(after):
+        yield found if isinstance(found, BadRecord) else _line(found)
 
 
-def _with_offset(text: str, zone: ZoneInfo) -> str:
-    """A local time with its offset; what cannot be read is left for the refusal to show."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    time = time if time.tzinfo else time.replace(tzinfo=zone)
-    delta = time - EPOCH
-    return format_instant((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds)
+def _line(found: FileEvent) -> LogLine:
+    if found.event is None:
+        return LogLine(found.line, found.raw, found.kind, found.after)
+    value = json.dumps(found.event, ensure_ascii=False, default=_plain).encode("utf-8", "backslashreplace")
+    return LogLine(found.line, value, found.kind, found.after)
+
+
+def _plain(value: object) -> str:
+    assert isinstance(value, Decimal)
+    return f"{value:f}"
+
+
+def read_log(path: Path, how: HowRead) -> Iterator[RecordedEvent | BadRecord]:
+    """Every scan of the file, and every record that is none; machine events are passed over."""
+    read_time = read_time_in(how.time_zone or "UTC")
+    for line in read_lines(path, how):
+        if isinstance(line, BadRecord):
+            yield line
+        elif line.kind == "scan":
+            try:
+                yield parse_line(line.value, read_time)
+            except Malformed as bad:
+                yield BadRecord(line.number, "", bad.en, bad.zh, line.value, line.after)
+
+
+def read_time_in(time_zone: str) -> ReadTime:
+    """Reads ISO 8601 times; those without an offset are local times of the zone (the earlier one in a fold hour)."""
+    zone = ZoneInfo(time_zone)
+
+    def read(value: object) -> int:
+        try:
+            return instant_us(value)
+        except PydanticCustomError:
+            try:
+                local = datetime.fromisoformat(str(value))
+            except ValueError:
+                local = None
+            if local is None:
+                raise
+            return instant_us((local if local.tzinfo else local.replace(tzinfo=zone)).isoformat())
+
+    return read

@@ -3,15 +3,17 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from schemas.event import RecordedEvent
 from schemas.plant import PlantError, load_plant
 from schemas.plant_lines import Problem
+from services.commands.log_file import read_log
+from services.commands.log_options import FORMATS_HELP, add_log_options, how_read
 from services.commands.plant_infer import observe, propose
-from services.commands.plant_log import BadLine, parse_columns, read_log
+from services.core.records import BadRecord
 
 EXAMPLE = Path(__file__).parents[2] / "schemas" / "plant_example.yaml"
 MOST_SHOWN = 5
@@ -23,6 +25,8 @@ Reads a log and proposes a plant file: operations in order of mean position, sta
   floorstream plant infer export.csv --time-zone Asia/Shanghai \\
       --columns unit_id=serial,event_time=time,operation_id=machine+task,action=state \\
       --actions begin=start,end=finish
+  floorstream plant infer export.xlsx --mapping mes.yaml
+  floorstream plant infer log.xes
 
 A JSON Lines log holds one event per line, with the fields of schemas/json/ScanEvent.schema.json.
 """
@@ -53,12 +57,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description=_INFER_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    infer.add_argument("file", type=Path, metavar="LOG", help="JSON Lines, or CSV with --columns")
+    infer.add_argument("file", type=Path, metavar="LOG", help=FORMATS_HELP)
     infer.add_argument("--out", type=Path, metavar="FILE", help="write there, not to the terminal; never overwrites")
-    infer.add_argument("--columns", metavar="FIELD=COLUMN,…", help="the log is CSV: which column holds which field")
-    infer.add_argument("--actions", metavar="WORD=ACTION,…", help="what the words in the action column mean")
-    infer.add_argument("--time-zone", default="UTC", help="of times without an offset; default UTC")
-    infer.add_argument("--encoding", default="utf-8-sig", help="of the log, for example gb18030; default UTF-8")
+    add_log_options(infer, "UTC")
     infer.set_defaults(func=_infer)
 
 
@@ -125,16 +126,14 @@ def _summary(path: Path, model: dict[str, Any]) -> str:
 
 
 def _infer(arguments: argparse.Namespace) -> int:
-    bad: list[BadLine] = []
+    bad = _Bad()
     try:
-        columns = parse_columns(arguments.columns, arguments.actions) if arguments.columns else None
-        ZoneInfo(arguments.time_zone)
-    except (LookupError, ValueError, OSError) as error:
+        how = how_read(arguments)
+    except ValueError as error:
         print(f"cannot use these options 选项有误: {error}", file=sys.stderr)
         return 2
     try:
-        entries = read_log(arguments.file, columns, arguments.time_zone, arguments.encoding)
-        seen = observe(_events(entries, bad))
+        seen = observe(_events(read_log(arguments.file, how), bad))
         text = propose(seen, arguments.file.name)
         load_plant(text)
     except OSError as error:
@@ -154,16 +153,26 @@ def _infer(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _events(entries: Iterator[RecordedEvent | BadLine], bad: list[BadLine]) -> Iterator[RecordedEvent]:
+@dataclass
+class _Bad:
+    """What was no event: the first of them, and how many."""
+
+    first: list[BadRecord] = field(default_factory=list)
+    count: int = 0
+
+
+def _events(entries: Iterator[RecordedEvent | BadRecord], bad: _Bad) -> Iterator[RecordedEvent]:
     for entry in entries:
-        if isinstance(entry, BadLine):
-            bad.append(entry)
-        else:
+        if not isinstance(entry, BadRecord):
             yield entry
+            continue
+        bad.count += 1
+        if len(bad.first) < MOST_SHOWN:
+            bad.first.append(entry)
 
 
-def _warn(bad: list[BadLine]) -> None:
-    for line in bad[:MOST_SHOWN]:
+def _warn(bad: _Bad) -> None:
+    for line in bad.first:
         print(f"line {line.line}: {line.en} / {line.zh}", file=sys.stderr)
-    if bad:
-        print(f"{len(bad)} lines passed over 已略过 {len(bad)} 行", file=sys.stderr)
+    if bad.count:
+        print(f"{bad.count} lines passed over 已略过 {bad.count} 行", file=sys.stderr)

@@ -7,8 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from services.commands.log_file import LogLine
-from services.commands.replay_tally import NotSent, Tally, paced, whose
+from services.commands.replay_tally import NotSent, OfFile, Sent, Tally, paced, whose
 from services.core.identity import partition_of
 from services.topology import SCANS, SOURCE_HEADER
 
@@ -18,7 +17,7 @@ BATCH_BYTES = 256 * 1024
 LINGER_MS = 5
 
 
-async def over_kafka(brokers: str, lines: Iterable[LogLine], source: str, rate: float | None, tally: Tally) -> None:
+async def over_kafka(brokers: str, lines: Iterable[OfFile], source: str, rate: float | None, tally: Tally) -> None:
     """Send all lines. Raises NotSent, and what reading them raises."""
     # Not idempotent: the embedded broker cannot, and a repeat is recognised by its event_id.
     producer = AIOKafkaProducer(
@@ -28,14 +27,19 @@ async def over_kafka(brokers: str, lines: Iterable[LogLine], source: str, rate: 
     try:
         await producer.start()
         partitions = len(await producer.partitions_for(SCANS.name))
-        waiting: list[asyncio.Future[Any]] = []
-        async for line in paced(lines, rate, tally):
+        waiting: list[tuple[Sent, asyncio.Future[Any]]] = []
+        async for path, line in paced(lines, rate, tally):
+            if line.kind != "scan":
+                tally.cannot_be_sent(path, line, "machine", "machine events go --via http 设备事件请用 --via http")
+                continue
             found = whose(line)
             key = found.unit_id.encode() or None
             headers = [(SOURCE_HEADER, (found.source or source).encode())]
             # Where the unit cannot be read any partition is right, but always the same one for the same bytes.
             to = partition_of(found.unit_id or line.value.decode("utf-8", "replace"), partitions)
-            waiting.append(await producer.send(SCANS.name, line.value, key=key, partition=to, headers=headers))
+            sent = tally.begin(path, line)
+            acknowledged = await producer.send(SCANS.name, line.value, key=key, partition=to, headers=headers)
+            waiting.append((sent, acknowledged))
             if len(waiting) >= AT_ONCE:
                 await _settle(waiting, tally)
         await _settle(waiting, tally)
@@ -45,8 +49,8 @@ async def over_kafka(brokers: str, lines: Iterable[LogLine], source: str, rate: 
         await producer.stop()
 
 
-async def _settle(waiting: list[asyncio.Future[Any]], tally: Tally) -> None:
-    await asyncio.gather(*waiting)
-    tally.settled += len(waiting)
+async def _settle(waiting: list[tuple[Sent, asyncio.Future[Any]]], tally: Tally) -> None:
+    await asyncio.gather(*(acknowledged for _, acknowledged in waiting))
     tally.accepted += len(waiting)
+    tally.settle([sent for sent, _ in waiting])
     waiting.clear()

@@ -77,10 +77,10 @@ class ScansClient:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send(self, events: Sequence[bytes], source: str | None = None) -> Verdicts:
+    async def send(self, events: Sequence[bytes], source: str | None = None, path: str | None = None) -> Verdicts:
         """One request of at most MOST_ITEMS events and MOST_BYTES. Raises Refused or Unreachable.
 
-        `source`: whose events these are, where that is not us.
+        `source`: whose events these are, where that is not us. `path`: where to, if not where all others go.
         """
         headers = {b"Content-Type": LINES}
         if source is not None:
@@ -90,7 +90,7 @@ class ScansClient:
         deadline = None if self._patience is None else loop.time() + self._patience
         pause = FIRST_PAUSE_SECONDS
         while True:
-            answer, why = await self._post(body, headers)
+            answer, why = await self._post(path or self._path, body, headers)
             if answer is not None and answer.status_code not in PASSING:
                 return _verdicts(answer)
             wait = max(pause, _retry_after(answer))
@@ -99,9 +99,9 @@ class ScansClient:
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _post(self, body: bytes, headers: Mapping[bytes, bytes]) -> tuple[httpx.Response | None, str]:
+    async def _post(self, path: str, body: bytes, headers: Mapping[bytes, bytes]) -> tuple[httpx.Response | None, str]:
         try:
-            answer = await self._client.post(self._path, content=body, headers=headers)
+            answer = await self._client.post(path, content=body, headers=headers)
         except httpx.TransportError as error:
             return None, str(error) or type(error).__name__
         return answer, f"{answer.status_code} {said(answer)}"

@@ -1,8 +1,7 @@
 """Whatever others send or write: every reader of it gives a value or its own error, and never another."""
 
 import string
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,8 +17,6 @@ from services.adapters.api_keys import Key, NoAccess, key_of
 from services.adapters.epcis_wire import BadDocument, read_document, read_epcis
 from services.adapters.problems import Problem
 from services.adapters.wire import decode_event, decode_line, decode_marker
-from services.commands.log_file import read_lines
-from services.commands.plant_log import Columns, read_log
 from services.core.errors import BadScan
 from services.core.gs1 import read_link, read_scanned
 from services.core.gs1_ai import BadGs1
@@ -92,32 +89,3 @@ def test_any_bytes_are_read_or_refused(read: Reader, own: Any, data: bytes) -> N
         read(data)
     except own:
         return
-
-
-@pytest.mark.parametrize("read", [read_lines, read_log])
-def test_a_quote_that_is_never_closed_is_said_with_its_line(
-    tmp_path: Path, read: Callable[..., Iterator[object]]
-) -> None:
-    path = tmp_path / "log.csv"
-    path.write_text('unit_id,event_time\nA,2026-11-23T14:00:00Z\n"' + "B" * 200_000, "utf-8")
-    with pytest.raises(ValueError, match=r"after line 2: .* is a quote not closed"):
-        list(read(path, None, "UTC", "utf-8"))
-
-
-COLUMNS = Columns({"unit_id": ("a",), "event_time": ("b", "c")})
-
-
-@pytest.mark.parametrize("columns", [None, COLUMNS], ids=["JSON Lines", "CSV"])
-@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
-@given(data=BYTES)
-def test_any_file_is_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, columns: Columns | None, encoding: str, data: bytes
-) -> None:
-    path = Path(tmp_path_factory.getbasetemp()) / "log.txt"
-    path.write_bytes(data if columns is None else b"a,b,c\r\n" + data)
-    for read in (read_lines, read_log):
-        try:
-            found = list(read(path, columns, "Asia/Shanghai", encoding))
-        except (UnicodeError, ValueError):
-            continue
-        assert len(found) <= data.count(b"\n") + data.count(b"\r") + 2

@@ -18,6 +18,7 @@ import yaml
 from schemas.plant import load_plant
 from services.commands.fold import fold_lines
 from services.commands.log_file import read_lines
+from services.commands.log_options import HowRead
 from services.core.equipment import PlantModel
 from services.embedded.process import free_port
 from tests.integration.up_process import Running
@@ -129,6 +130,6 @@ def test_default_bounds_refuse_what_is_too_late_and_nothing_else(log: list[Row],
             counts = client.get(f"{up.address}/v1/rejects").json()["counts"]
         assert up.floorstream("verify").returncode == 0
     model = PlantModel.from_document(load_plant(plant.read_text("utf-8")), 1)
-    _, refused = fold_lines(read_lines(tmp_path / "all.jsonl", None, None, "utf-8"), model)
+    _, refused = fold_lines(read_lines(tmp_path / "all.jsonl", HowRead()), model)
     assert counts == {"too_late": refused["too_late"]}
     assert refused["too_late"] > 0, "nothing came behind the edge of its unit"
