@@ -4,14 +4,14 @@ A row is a tuple in the column order of its table; the rules of the store look o
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Row = tuple[object, ...]
 TableRow = tuple[str, Row]
 """The table, and a row of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnitChange:
+class UnitChange(NamedTuple):
     """A unit after its last event of a frame. `offset` is that event's in floor.scans, `accepted` the revision.
 
     `visits` holds (visit_seq, row) of every visit the frame touched, `deleted` the visit_seq that vanished.

@@ -13,7 +13,7 @@ Frames of two workers may be cut differently. The newest revision per visit wins
 a frame names every visit it touched, so the later frame always overwrites what the earlier one wrote.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.core.stored import Cut, Forwarded, FrameMark, Row, TableRow, UnitChange
@@ -107,22 +107,27 @@ def newest_rows(changes: Iterable[tuple[int, UnitChange]], cut: Cut) -> None:
     Sorted by key, so that two transactions never wait for each other crosswise.
     """
     units: dict[str, UnitChange] = {}
-    visits: dict[tuple[str, int], tuple[int, Row | None]] = {}
+    visits: dict[str, dict[int, tuple[int, Row | None]]] = {}
     for _, change in changes:
-        newest = units.get(change.unit_id)
-        if newest is None or change.accepted >= newest.accepted:
-            units[change.unit_id] = change
-        said: list[tuple[int, Row | None]] = [*change.visits, *((seq, None) for seq in change.deleted)]
+        unit_id, accepted = change.unit_id, change.accepted
+        newest = units.get(unit_id)
+        if newest is None or accepted >= newest.accepted:
+            units[unit_id] = change
+        mine = visits.setdefault(unit_id, {})
+        said: Sequence[tuple[int, Row | None]] = change.visits
+        if change.deleted:
+            said = [*said, *((seq, None) for seq in change.deleted)]
         for seq, row in said:
-            known = visits.get((change.unit_id, seq))
-            if known is None or change.accepted >= known[0]:
-                visits[change.unit_id, seq] = (change.accepted, row)
-    cut.units = [units[unit_id].unit for unit_id in sorted(units)]
-    for (unit_id, seq), (accepted, row) in sorted(visits.items(), key=lambda item: item[0]):
-        if row is None:
-            cut.vanished.append((unit_id, seq, accepted))
-        else:
-            cut.visits.append(row)
+            known = mine.get(seq)
+            if known is None or accepted >= known[0]:
+                mine[seq] = accepted, row
+    for unit_id in sorted(units):
+        cut.units.append(units[unit_id].unit)
+        for seq, (accepted, row) in sorted(visits[unit_id].items()):
+            if row is None:
+                cut.vanished.append((unit_id, seq, accepted))
+            else:
+                cut.visits.append(row)
 
 
 @dataclass(slots=True)
