@@ -27,10 +27,17 @@ def load_edge(text: str) -> EdgeDocument:
         except ValidationError as error:
             report(lines, error, EdgeDocument)
     if document is not None:
-        if not document.scanners:
-            lines.report((), "nothing is read: expected scanners", "没有任何采集项：应有 scanners")
+        if not (document.scanners or document.folders):
+            lines.report(
+                (), "nothing is read: expected scanners or folders", "没有任何采集项：应有 scanners 或 folders"
+            )
         for name, scanner in document.scanners.items():
             _check(lines, name, scanner)
+        for name in document.folders:
+            if name in document.scanners:
+                lines.report(
+                    ("folders", name), "a scanner has this name: give another", "已有同名的扫描器：请换一个名称"
+                )
     if document is None or lines.problems:
         raise EdgeError(lines.problems)
     return document
@@ -38,8 +45,11 @@ def load_edge(text: str) -> EdgeDocument:
 
 def _check(lines: Lines, name: str, scanner: Scanner) -> None:
     path = ("scanners", name)
-    if (scanner.connect is None) is (scanner.listen is None):
-        lines.report(path, "expected either `connect` or `listen`", "应有 connect 或 listen 之一")
+    if sum(way is not None for way in (scanner.connect, scanner.listen, scanner.device)) != 1:
+        lines.report(path, "expected one of `connect`, `listen` or `device`", "应有 connect、listen 或 device 之一")
+    for key in ("speed", "framing"):
+        if getattr(scanner, key) is not None and scanner.device is None:
+            lines.report((*path, key), "only of a serial line: needs `device`", "仅用于串口：须有 device")
     if scanner.read_point is None and not scanner.read_points:
         lines.report(path, "expected `read_point`: what a read here means", "应有 read_point：此处的读取对应哪个读取点")
     if scanner.read_points and scanner.listen is None:

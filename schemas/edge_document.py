@@ -3,11 +3,13 @@
 server, sources ▸ key files
 spool, metrics_port
 scanners by name
+folders by name: files of others
 """
 
 from pydantic import Field
 
-from schemas.edge_values import Encoding, FilePath, HostPort, Line, Port, Size, Url
+from schemas.edge_folders import Folder
+from schemas.edge_values import Encoding, FilePath, Framing, HostPort, Line, Port, Size, Speed, Url
 from schemas.plant_document import Identifiers
 from schemas.plant_part import Part
 from schemas.plant_values import LongDuration, PlantId
@@ -44,10 +46,15 @@ class SpoolPart(Part):
 
 
 class Scanner(Part):
-    """A reader on the network that sends a line of text for every read."""
+    """A reader on the network or a serial line that sends a line of text for every read."""
 
     connect: HostPort | None = Field(default=None, description="the scanner listens there, and we connect")
     listen: HostPort | None = Field(default=None, description="we listen here, and scanners connect")
+    device: FilePath | None = Field(
+        default=None, description="the scanner is on this serial line, such as /dev/serial/by-id/usb-…"
+    )
+    speed: Speed | None = Field(default=None, description="device: bits per second; default 9600")
+    framing: Framing | None = Field(default=None, description="device: bits, parity, stop bits; default 8N1")
     source: PlantId | None = Field(default=None, description="as whom the reads are sent; default the scanner's name")
     read_point: PlantId | None = Field(default=None, description="read_point_id of every read")
     read_points: dict[Line, PlantId] = Field(
@@ -74,3 +81,4 @@ class EdgeDocument(Part):
     spool: SpoolPart = Field(default=SpoolPart(), description="the queue on the disk")
     metrics_port: Port | None = Field(default=None, description="port on 127.0.0.1 that answers /metrics; default none")
     scanners: dict[PlantId, Scanner] = Field(default={}, description="scanners by name")
+    folders: dict[PlantId, Folder] = Field(default={}, description="watched folders by name")

@@ -13,6 +13,8 @@ _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([KMGT]i?B|B)", re.ASCII)
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30,
           "TIB": 1 << 40}  # fmt: skip
 LEAST_SIZE = 1 << 20
+SPEEDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
+FRAMINGS = tuple(f"{bits}{parity}{stop}" for bits in "78" for parity in "NEO" for stop in "12")
 ENCODINGS = ("utf-8", "gb18030", "ascii", "latin-1", "shift_jis")
 
 
@@ -92,6 +94,8 @@ Size = Annotated[int, BeforeValidator(_size), _text_schema("size", "2GiB")]
 HostPort = Annotated[str, BeforeValidator(_host_port), _text_schema("HOST:PORT", "192.168.0.10:2112")]
 Url = Annotated[str, BeforeValidator(_url), _text_schema("URL", "https://floor.example:8080")]
 Encoding = Annotated[str, _one_of(ENCODINGS), WithJsonSchema({"type": "string", "enum": list(ENCODINGS)})]
+Speed = Annotated[int, _one_of(SPEEDS), WithJsonSchema({"type": "integer", "enum": list(SPEEDS)})]
+Framing = Annotated[str, _one_of(FRAMINGS), WithJsonSchema({"type": "string", "enum": list(FRAMINGS)})]
 Port = Annotated[int, BeforeValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65_535})]
 FilePath = Annotated[str, BeforeValidator(lambda value: cleaned(value, 1_000)), _text_schema("path", "edge.key")]
 """A path; a relative one begins at the folder of the file that names it."""

@@ -1,4 +1,4 @@
-"""Reads the edge file; relative paths in it begin at its folder."""
+"""Reads the edge file and what it names; relative paths in it begin at its folder."""
 
 from pathlib import Path
 
@@ -6,8 +6,13 @@ from schemas.edge import EdgeError, load_edge
 from schemas.edge_document import EdgeDocument, Scanner
 from schemas.edge_values import host_and_port
 from schemas.plant_document import Identifiers
+from services.adapters.edge_folders import folder_settings
 from services.adapters.front_door import FrontDoor
+from services.adapters.serial_scanner import SerialSettings
 from services.adapters.tcp_scanner import ScannerSettings
+from services.core.records import BadFile
+
+DEFAULT_SPEED, DEFAULT_FRAMING = 9600, "8N1"
 
 
 class BadEdge(Exception):
@@ -22,6 +27,10 @@ class EdgeFile:
         self._folder = path.resolve().parent
         self.document = _read(path)
         self.spool_directory = self._at(self.document.spool.directory)
+        try:
+            self.folders = [folder_settings(name, part, self._at) for name, part in self.document.folders.items()]
+        except BadFile as error:
+            raise BadEdge(str(error)) from None
 
     def front_door(self) -> FrontDoor:
         """The server of the file. Raises BadEdge."""
@@ -35,8 +44,18 @@ class EdgeFile:
             raise BadEdge(f"server: {ca_file or server.url}: {error}") from None
 
     def scanners(self) -> list[ScannerSettings]:
-        """The scanners of the file."""
-        return [_scanner(name, scanner) for name, scanner in self.document.scanners.items()]
+        """The scanners on the network."""
+        parts = self.document.scanners.items()
+        return [_scanner(name, scanner) for name, scanner in parts if scanner.device is None]
+
+    def serial_scanners(self) -> list[SerialSettings]:
+        """The scanners on serial lines."""
+        parts = self.document.scanners.items()
+        return [
+            _serial(name, scanner, str(self._at(scanner.device)))
+            for name, scanner in parts
+            if scanner.device is not None
+        ]
 
     def _at(self, path: str) -> Path:
         return self._folder / Path(path).expanduser()
@@ -62,4 +81,13 @@ def _scanner(name: str, scanner: Scanner) -> ScannerSettings:
         name, scanner.source or name, host, port, scanner.listen is not None, scanner.read_point, scanner.read_points,
         scanner.identifiers is Identifiers.GS1, frozenset(scanner.ignore), scanner.encoding,
         None if within is None else within / 1e6,
+    )  # fmt: skip
+
+
+def _serial(name: str, scanner: Scanner, device: str) -> SerialSettings:
+    within = scanner.heard_within
+    return SerialSettings(
+        name, scanner.source or name, device, scanner.speed or DEFAULT_SPEED, scanner.framing or DEFAULT_FRAMING,
+        scanner.read_point, scanner.read_points, scanner.identifiers is Identifiers.GS1, frozenset(scanner.ignore),
+        scanner.encoding, None if within is None else within / 1e6,
     )  # fmt: skip

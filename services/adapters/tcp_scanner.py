@@ -10,11 +10,9 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 
-from services.core.instant import format_with_offset
-from services.core.reading import Kind, Reading, Unreadable
-from services.core.scanner_lines import MOST_LINE, Lines, code_of
+from services.adapters.scanner_reads import ScannerReads
+from services.core.scanner_lines import Lines
 from services.ports import Notes, Take
 
 log = logging.getLogger("floorstream.edge")
@@ -50,9 +48,8 @@ class TcpScanner:
     def __init__(self, settings: ScannerSettings, now_us: Callable[[], int]) -> None:
         """Nothing is connected before run()."""
         self._settings = settings
-        self._now_us = now_us
+        self._reads = ScannerReads(settings, now_us)
         self._open: set[asyncio.StreamWriter] = set()
-        self._count = 0
         self.port = settings.port
         """Where it listens, once it does."""
 
@@ -117,7 +114,7 @@ class TcpScanner:
         why = "closed"
         try:
             while data := await asyncio.wait_for(reader.read(PIECE), self._settings.heard_within_s):
-                await self._take(lines, data, peer, take)
+                await self._reads.take(lines, data, peer, take)
         except TimeoutError:
             why = "silent"
         except OSError as error:
@@ -126,51 +123,9 @@ class TcpScanner:
             self._open.discard(writer)
             writer.close()
         log.warning("%s: connection with %s ended: %s 连接结束", self.name, peer, why)
-        if lines.begun:
-            await take(
-                [], unreadable=[self._unreadable(lines.begun, "the connection ended inside it", "连接在其中断开")]
-            )
+        await self._reads.ended(lines, take)
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-
-    async def _take(self, lines: Lines, data: bytes, peer: str, take: Take) -> None:
-        now = self._now_us()
-        readings: list[Reading] = []
-        unreadable: list[Unreadable] = []
-        for line, too_long in lines.feed(data):
-            read = self._reading(line, too_long, peer, now)
-            if isinstance(read, Reading):
-                readings.append(read)
-            elif read is not None:
-                unreadable.append(read)
-        if readings or unreadable:
-            await take(readings, unreadable=unreadable)
-
-    def _reading(self, line: bytes, too_long: bool, peer: str, now: int) -> Reading | Unreadable | None:
-        settings = self._settings
-        if too_long:
-            return self._unreadable(line, f"longer than {MOST_LINE} bytes", f"超过 {MOST_LINE} 字节")
-        try:
-            text = line.decode(settings.encoding)
-        except UnicodeDecodeError as bad:
-            return self._unreadable(line, f"not {settings.encoding}: {bad.reason}", f"不是 {settings.encoding} 编码")
-        if text in settings.ignore:
-            return None
-        read_point = settings.read_points.get(peer, settings.read_point)
-        if read_point is None:
-            return self._unreadable(line, f"no read point for the scanner {peer}", f"扫描器 {peer} 没有对应的读取点")
-        self._count += 1
-        identity = f"{settings.name}\x1f{peer}\x1f{now}\x1f{self._count}\x1f{text}"
-        body = {
-            "event_id": sha256(identity.encode()).hexdigest()[:32],
-            "event_time": format_with_offset(now),
-            "unit_id": code_of(text, settings.keep_symbology),
-            "read_point_id": read_point,
-        }
-        return Reading(Kind.SCAN, settings.source, body, now)
-
-    def _unreadable(self, line: bytes, en: str, zh: str) -> Unreadable:
-        return Unreadable(self._settings.source, line, en, zh)
 
 
 def _keep_alive(writer: asyncio.StreamWriter) -> None:

@@ -13,7 +13,8 @@ from services.edge.app import main as run_edge
 EXAMPLE = Path(__file__).parents[2] / "schemas" / "edge_example.yaml"
 
 _HELP = """\
-Reads scanners beside the machines and keeps what was read on the disk until the server has said what became of it.
+Reads scanners and watched folders beside the machines and keeps what was read on the disk until the server has said
+what became of it.
 
   floorstream edge new edge.yaml                 a commented example to start from
   floorstream edge check edge.yaml               every error with its line
@@ -25,7 +26,7 @@ Reads scanners beside the machines and keeps what was read on the disk until the
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser(
-        "edge", help="read scanners beside the machines and send what they read, whatever is away",
+        "edge", help="read scanners and files beside the machines and send what they say, whatever is away",
         description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE", help="the edge file")
@@ -67,7 +68,8 @@ def _check(arguments: argparse.Namespace) -> int:
     except BadEdge as error:
         print(error)
         return 1
-    print(f"{arguments.file}: good: {len(file.document.scanners)} scanners 正确")
+    document = file.document
+    print(f"{arguments.file}: good: {len(document.scanners)} scanners, {len(document.folders)} folders 正确")
     return 0
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from services.adapters.clock import SystemClock, moment
 from services.adapters.edge_file import BadEdge, EdgeFile
 from services.adapters.metrics import Metrics
+from services.adapters.serial_scanner import SerialScanner
 from services.adapters.spool import Spool
 from services.adapters.spool_file import Lane, Refused, SpoolLost
 from services.adapters.tcp_scanner import TcpScanner
+from services.adapters.watched_folder import WatchedFolder
 from services.edge.forwarder import Forwarder
 from services.edge.handler import Desk
 from services.ports import Collector
@@ -61,7 +63,11 @@ class Edge:
         self._spool = Spool(file.spool_directory, file.document.spool.max_bytes)
         self._forwarder = Forwarder(self._spool, self._door, self._counted, moment)
         clock = SystemClock()
-        self.collectors: list[Collector] = [TcpScanner(settings, clock.now_us) for settings in file.scanners()]
+        self.collectors: list[Collector] = [
+            *(TcpScanner(settings, clock.now_us) for settings in file.scanners()),
+            *(SerialScanner(settings, clock.now_us) for settings in file.serial_scanners()),
+            *(WatchedFolder(settings) for settings in file.folders),
+        ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. Raises SpoolLost."""

@@ -36,11 +36,17 @@ def test_the_example_is_right_and_paths_begin_at_its_folder(tmp_path: Path, caps
         ("server: {url: 'http://u:p@x'}", 1, "server.url", "https://"),
         (SERVER + "spool: {max_bytes: 10}", 2, "spool.max_bytes", "500MB"),
         (SERVER + "metrics_port: 0", 2, "metrics_port", "65535"),
-        (SCANNER + "{read_point: R}", 3, "scanners.a", "`connect` or `listen`"),
-        (SCANNER + "{listen: '0.0.0.0:1', connect: 'h:1', read_point: R}", 3, "scanners.a", "`connect` or `listen`"),
+        (SCANNER + "{read_point: R}", 3, "scanners.a", "`listen` or `device`"),
+        (SCANNER + "{listen: '0.0.0.0:1', connect: 'h:1', read_point: R}", 3, "scanners.a", "`listen` or `device`"),
         (SCANNER + "{listen: '0.0.0.0', read_point: R}", 3, "scanners.a.listen", "HOST:PORT"),
         (SCANNER + "{listen: '0.0.0.0:4000'}", 3, "scanners.a", "read_point"),
         (SCANNER + "{connect: 'h:1', read_points: {x: R}}", 3, "scanners.a.read_points", "listen"),
+        (SCANNER + "{connect: 'h:1', speed: 9600, read_point: R}", 3, "scanners.a.speed", "needs `device`"),
+        (SCANNER + "{device: /dev/ttyS0, speed: 9601, read_point: R}", 3, "scanners.a.speed", "9600"),
+        (SCANNER + "{device: /dev/ttyS0, framing: 9N1, read_point: R}", 3, "scanners.a.framing", "8N1"),
+        (SERVER + "folders: {a: {files: '*.csv'}}", 2, "folders.a.path", "missing"),
+        (SERVER + "folders: {a: {path: x, settled_after: 0s}}", 2, "folders.a.settled_after", "longer than 0"),
+        (SCANNER + "{connect: 'h:1', read_point: R}\nfolders: {a: {path: x}}", 4, "folders.a", "has this name"),
         (SCANNER + "{conect: 'h:1', read_point: R}", 3, "scanners.a.conect", "did you mean `connect`"),
         (SCANNER + "{connect: 'h:1', read_point: R, encoding: gbk}", 3, "scanners.a.encoding", "gb18030"),
     ],
@@ -52,6 +58,29 @@ def test_what_is_wrong_is_said_with_its_line_and_key(text: str, line: int, key: 
     assert (problem.line, problem.key) == (line, key)
     assert words in problem.en
     assert any(character >= "\u4e00" for character in problem.zh)
+
+
+def test_a_folder_has_its_mapping_file_read_and_a_serial_line_its_defaults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "edge.yaml"
+    text = (
+        SCANNER + "{device: ttyS0, read_point: R}\nfolders: {mes: {path: in, mapping: mes.yaml, settled_after: 3s}}\n"
+    )
+    file.write_text(text)
+    assert main(["edge", "check", str(file)]) == 1
+    assert "mes.yaml cannot be read" in capsys.readouterr().out
+    (tmp_path / "mes.yaml").write_text("events:\n  - fields: {unit_id: a, event_time: b, colour: c}")
+    assert main(["edge", "check", str(file)]) == 1
+    assert "mes.yaml:2: events[0].fields.colour" in capsys.readouterr().out
+    (tmp_path / "mes.yaml").write_text("events:\n  - fields: {unit_id: a, event_time: b}")
+    assert main(["edge", "check", str(file)]) == 0
+    assert "1 scanners, 1 folders" in capsys.readouterr().out
+    edge = EdgeFile(file)
+    [folder], [serial] = edge.folders, edge.serial_scanners()
+    assert (folder.directory, folder.settled_s, folder.source) == (tmp_path / "in", 3.0, "mes")
+    assert (serial.device, serial.speed, serial.framing) == (str(tmp_path / "ttyS0"), 9600, "8N1")
+    assert edge.scanners() == []
 
 
 def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,11 @@ class CsvRows:
         self._delimiter = self._delimiter or ","
 
     @property
+    def encoding(self) -> str | None:
+        """Of the lines; None: all was ASCII so far."""
+        return self._lines.encoding
+
+    @property
     def written(self) -> str:
         """How the file is written."""
         return f"CSV, {self._lines.encoding or 'ascii'}, {len(self.columns)} columns by {self._delimiter!r}"

@@ -21,6 +21,11 @@ class JsonLines:
         self.columns: None = None
 
     @property
+    def encoding(self) -> str | None:
+        """Of the lines; None: all was ASCII so far."""
+        return self._lines.encoding
+
+    @property
     def written(self) -> str:
         """How the file is written."""
         return f"JSON Lines, {self._lines.encoding or 'ascii'}"

@@ -75,15 +75,27 @@ class EventFile:
     """One file, and how it becomes events."""
 
     def __init__(
-        self, path: Path, form: FileForm, mapping: RecordMapping | None = None, time_zone: str | None = None
+        self,
+        path: Path,
+        form: FileForm,
+        mapping: RecordMapping | None = None,
+        time_zone: str | None = None,
+        name: str | None = None,
     ) -> None:
-        """Nothing is opened yet. `time_zone`: of times without an offset that the mapping says nothing about."""
+        """Nothing is opened yet.
+
+        `time_zone`: of times without an offset that the mapping says nothing about. `name`: by which ids are made,
+        where the file had another one.
+        """
         self._path = path
+        self._name = name or path.name
         self._form = form
         self._mapping = mapping
         self._time_zone = time_zone
         self.written = ""
         """How the file is written, as far as it was read; for people."""
+        self.encoding: str | None = None
+        """Of its lines, as far as that is known."""
         self.place = BEGIN
         """Behind the last record of which all was given."""
 
@@ -103,9 +115,9 @@ class EventFile:
                 if isinstance(record, BadRecord):
                     yield record
                 else:
-                    yield from events_of(record, mapping, self._path.name)
+                    yield from events_of(record, mapping, self._name)
                 assert record.after is not None
-                self.place = record.after
+                self.place, self.encoding = record.after, file.encoding
             self.written = file.written
 
     def share(self) -> float | None:

@@ -30,6 +30,11 @@ class Records(Protocol):
         ...
 
     @property
+    def encoding(self) -> str | None:
+        """Of the lines; None: not known yet, or the format says it itself."""
+        ...
+
+    @property
     def written(self) -> str:
         """How the file is written, as far as it was read; for people."""
         ...

@@ -77,6 +77,7 @@ class XesEvents:
             raise BadFile("XES says its encoding itself: leave it out", "XES 自带编码声明：请勿指定编码")
         self._file = file
         self.columns: None = None
+        self.encoding: None = None
         self.written = "XES"
 
     def records(self, after: Place = BEGIN) -> Iterator[Record | BadRecord]:

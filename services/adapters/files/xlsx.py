@@ -138,6 +138,7 @@ class XlsxRows:
         if form.encoding is not None or form.delimiter is not None:
             raise BadFile("Excel has no encoding and no delimiter: leave them out", "Excel 无需指定编码或分隔符")
         self._book = Workbook(file)
+        self.encoding: None = None
         self._sheet = form.sheet
         self._header_row = 0 if form.columns else form.header_line
         self._names = dict(enumerate(form.columns)) if form.columns else self._header()
