@@ -11,6 +11,8 @@ fi
 # program : package
 wanted=(
     java:default-jre-headless   # Apache Kafka
+    javac:default-jdk-headless  # a producer in Java
+    kcat:kcat                   # a producer on the command line
     mvn:maven                   # fetches Apache Kafka's jars
     chromium:chromium           # the board in a browser
     curl:curl                   # what the README and the page for integrators say to type

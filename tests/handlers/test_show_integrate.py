@@ -1,6 +1,7 @@
 """What the page for integrators is filled with."""
 
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -73,3 +74,14 @@ async def test_without_a_plant_model_it_says_what_to_do() -> None:
     answer = await asked(deps())
     assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
     assert "PUT /v1/plant" in answer.json()["detail"]
+
+
+def test_the_java_example_speaks_with_the_clients_of_the_kafka_that_is_tested_with() -> None:
+    example = (SHOW / "integrate" / "examples_kafka.js").read_text("utf-8")
+    pom = (SHOW.parents[1] / "deploy" / "kafka-local" / "pom.xml").read_text("utf-8")
+    versions = [
+        re.findall(pattern, text)
+        for pattern, text in ((r'KAFKA_CLIENTS = "([^"]+)"', example), (r"<kafka.version>([^<]+)<", pom))
+    ]
+    assert len(versions[0]) == 1
+    assert versions[0] == versions[1]

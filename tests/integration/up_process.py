@@ -15,7 +15,7 @@ from typing import Self
 
 import psutil
 
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 POLL_SECONDS = 0.05
 
 

@@ -1,14 +1,7 @@
 // The ways in as text to copy, filled with this plant's address, topics and names.
 
-const json = (value) => JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
-// Inside single quotes of a shell.
-const quoted = (text) => text.replace(/'/g, "'\\''");
-const NOW = "'\"$(date -u +%FT%TZ)\"'";
-
-// A body for curl whose time is asked of the shell.
-function body(value) {
-  return quoted(json(value)).replaceAll("@now@", NOW);
-}
+import { aiokafka, java, kcat } from "/integrate/examples_kafka.js";
+import { body } from "/integrate/typed.js";
 
 // Where keys are set, the shell holds the sender's in FLOORSTREAM_API_KEY.
 function curl(plant, address, path, type, sent) {
@@ -28,31 +21,6 @@ headers = {"Content-Type": "application/json", "X-Source": "my-gateway"${key}}
 request = urllib.request.Request("${address}/v1/scans", json.dumps([event]).encode(), headers)
 with urllib.request.urlopen(request, timeout=10) as answer:
     print(answer.status, answer.read().decode())`;
-}
-
-function kcat(topic, scan) {
-  const sent = body({ event_id: "@id@", ...scan, event_time: "@now@" }).replaceAll("@id@", "'\"$(uuidgen)\"'");
-  return `echo '${quoted(scan.unit_id)}|${sent}' |
-  kcat -P -b "$FLOORSTREAM_KAFKA" -t ${topic} -K '|' -H source=my-mes -X topic.partitioner=murmur2_random`;
-}
-
-function aiokafka(topic, scan) {
-  return `import asyncio, json, os, uuid
-from datetime import datetime, timezone
-from aiokafka import AIOKafkaProducer
-
-
-async def main():
-    event = json.loads(${JSON.stringify(JSON.stringify(scan))})
-    event["event_id"] = str(uuid.uuid4())
-    event["event_time"] = datetime.now(timezone.utc).isoformat()
-    value, headers = json.dumps(event).encode(), [("source", b"my-mes")]
-    async with AIOKafkaProducer(bootstrap_servers=os.environ["FLOORSTREAM_KAFKA"], acks="all") as producer:
-        await producer.send_and_wait("${topic}", value, key=event["unit_id"].encode(), headers=headers)
-    print(json.dumps(event))
-
-
-asyncio.run(main())`;
 }
 
 function epcis(readPoint) {
@@ -84,6 +52,7 @@ export function examples(plant, address) {
       ["integrate_python", python(plant, address, scan("MY-2"))],
       ["integrate_aiokafka", aiokafka(plant.topics.scans, scan("MY-5"))],
       ["integrate_kcat", kcat(plant.topics.scans, scan("MY-4"))],
+      ["integrate_java", java(plant.topics.scans, scan("MY-6"))],
       ["integrate_epcis", curl(plant, address, "/v1/epcis/capture", "application/json", body(epcis(place))).replaceAll("@floor@", plant.epcis_context)],
     );
   }
