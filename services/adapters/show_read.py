@@ -19,6 +19,7 @@ from services.adapters import timescale_read
 from services.adapters.fate_answer import answered
 from services.adapters.fate_read import FateReader
 from services.adapters.statements import statements
+from services.core.identity import mend_id
 
 Row = dict[str, Any]
 Cursor = tuple[str, int | None, str, int]
@@ -88,13 +89,18 @@ class DatabaseRows:
         return list(await self._pool.fetch(query, *arguments))
 
     async def rejects(self, reason: str | None, limit: int) -> tuple[list[Row], dict[str, int]]:
-        """The newest refused events, and how many there are of each reason."""
+        """The newest refused events, and how many there are of each reason.
+
+        `mend_id`: of a mended copy; `mended`: that event was taken since.
+        """
         async with self._pool.acquire() as conn:
             generation = await timescale_read.current_generation(conn)
-            return (
-                await timescale_read.rejects(conn, generation, reason, limit),
-                await timescale_read.reject_counts(conn, generation),
-            )
+            found = await timescale_read.rejects(conn, generation, reason, limit)
+            for row in found:
+                row["mend_id"] = mend_id(row["reason"], row["event_id"], row["partition"], row["offset"], row.pop("id"))
+            taken = await timescale_read.taken(conn, generation, [row["mend_id"] for row in found])
+            counts = await timescale_read.reject_counts(conn, generation)
+        return [{**row, "mended": row["mend_id"] in taken} for row in found], counts
 
     async def events(self, event_id: str, unit_id: str | None) -> list[Row]:
         """What became of an event, for every unit that carries it. Raises UnitTooLong, NotYet."""

@@ -7,7 +7,7 @@ Connections come from timescale_pool, so instants are int µs. Long results are 
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -123,6 +123,11 @@ async def rejects(
     """The newest refused events; `detail` by language, `recorded` µs, `value` and `key` the original bytes."""
     rows = await conn.fetch(_sql("rejects"), generation, reason, _limited(limit))
     return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
+
+
+async def taken(conn: asyncpg.Connection, generation: int, event_ids: Sequence[str]) -> set[str]:
+    """Which of these events are in the log without having been refused."""
+    return {row["event_id"] for row in await conn.fetch(_sql("taken"), generation, list(event_ids))}
 
 
 async def reject_counts(conn: asyncpg.Connection, generation: int) -> dict[str, int]:

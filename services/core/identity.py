@@ -7,6 +7,8 @@ from functools import lru_cache
 from hashlib import sha256
 from struct import iter_unpack
 
+from services.core.errors import Reason
+
 HASH_DIGITS = 32
 """Hex digits of an id we make: 128 bits of SHA-256."""
 
@@ -38,6 +40,18 @@ def made_event_id(
 def transform_event_id(event_id: str, role: str, unit_id: str) -> str:
     """The id of one part of a split or merge; `role` is `parent` or `child`."""
     return _hash(event_id, role, unit_id)
+
+
+def mend_id(reason: str, event_id: str | None, partition: int, offset: int, refusal_id: str) -> str:
+    """Under which id a refused event is sent again once it is mended.
+
+    Its own, where it has one: a sender that mends it too then sends the same event. Where it has none, or the unit has
+    that id with other content, one that follows from where the refusal stands: sent twice, it is one event.
+    `refusal_id`: of what HTTP refused, which has no place in the log.
+    """
+    if event_id is not None and reason != Reason.CONFLICTING_DUPLICATE:
+        return event_id
+    return _hash("mended", str(partition), str(offset), refusal_id)
 
 
 def _hash(*parts: str | None) -> str:

@@ -136,6 +136,46 @@ async def test_rejects_come_with_their_bytes_and_counts(pool: asyncpg.Pool) -> N
     assert none["rejects"] == []
 
 
+async def put_reject(pool: asyncpg.Pool, reason: str, event_id: str | None, offset: int, origin: str) -> None:
+    """A row of rejects; what came by Kafka is also in raw_scans."""
+    http = origin == "http"
+    await pool.execute(
+        'INSERT INTO rejects (partition, "offset", recorded, generation, reason, detail, source, event_id, value,'
+        " origin, id) VALUES ($1, $2, $3, 1, $4, '{\"en\": \"e\", \"zh\": \"z\"}', 'mes', $5, '', $6, $7)",
+        -1 if http else 0, -1 if http else offset, T0 + offset, reason, event_id, origin, str(offset) if http else "",
+    )  # fmt: skip
+    if origin == "kafka":
+        await put_raw(pool, event_id, offset)
+
+
+async def put_raw(pool: asyncpg.Pool, event_id: str | None, offset: int) -> None:
+    """A record of floor.scans."""
+    await pool.execute(
+        'INSERT INTO raw_scans (partition, "offset", recorded, generation, event_id, source)'
+        " VALUES (0, $1, $2, 1, $3, 'mes')",
+        offset, T0 + offset, event_id,
+    )  # fmt: skip
+
+
+async def test_a_refused_event_tells_under_which_id_it_is_mended_and_whether_it_was(pool: asyncpg.Pool) -> None:
+    await put_reject(pool, "clock_ahead", "own", 1, "kafka")
+    await put_reject(pool, "conflicting_duplicate", "twice", 2, "kafka")
+    await put_raw(pool, "twice", 0)  # the first of the two, which holds
+    await put_reject(pool, "malformed", None, 3, "http")
+    await put_reject(pool, "malformed", "mine", 4, "http")
+    async with asking(pool) as client:
+        before = (await client.get("/v1/rejects")).json()["rejects"]
+        ids = [row["mend_id"] for row in reversed(before)]
+        assert [row["mended"] for row in before] == [False] * 4
+        assert (ids[0], ids[3], len(set(ids)), len(ids[1]), len(ids[2])) == ("own", "mine", 4, 32, 32)
+        for number, event_id in enumerate(ids[1:]):
+            await put_raw(pool, event_id, 10 + number)
+        after = (await client.get("/v1/rejects")).json()["rejects"]
+    assert [(row["mend_id"], row["mended"]) for row in reversed(after)] == list(
+        zip(ids, [False, True, True, True], strict=True)
+    )
+
+
 async def test_a_database_without_tables_is_a_problem(empty_database: str) -> None:
     opened = await open_pool(empty_database, application="test")
     async with asking(opened) as client:

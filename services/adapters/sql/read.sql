@@ -56,6 +56,15 @@ WHERE generation = $1 AND ($2::text IS NULL OR reason = $2)
 ORDER BY recorded DESC, partition, "offset", id
 LIMIT $3
 
+-- name: taken
+-- Which of these events are in the log without having been refused.
+SELECT DISTINCT s.event_id
+FROM raw_scans AS s
+WHERE s.generation = $1 AND s.event_id = ANY ($2::text[]) AND NOT s.forwarded AND NOT EXISTS (
+    SELECT FROM rejects AS r
+    WHERE r.recorded = s.recorded AND r.partition = s.partition AND r."offset" = s."offset" AND r.origin = 'kafka'
+)
+
 -- name: reject_counts
 SELECT reason, count(*) AS n FROM rejects WHERE generation = $1 GROUP BY reason ORDER BY reason
 
