@@ -1,5 +1,6 @@
 """Settings, read from the environment once; adapters receive values and never look there themselves."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class StageSettings:
     keys_file: str
     channels_file: str
     public_url: str
+    ingest_url: str
     link_key_file: str
 
 
@@ -66,6 +68,7 @@ def read(environment: Mapping[str, str]) -> StageSettings:
         keys_file=environment.get("FLOORSTREAM_KEYS_FILE", ""),
         channels_file=environment.get("FLOORSTREAM_CHANNELS_FILE", ""),
         public_url=environment.get("FLOORSTREAM_PUBLIC_URL", ""),
+        ingest_url=_address(environment, "FLOORSTREAM_INGEST_URL"),
         link_key_file=environment.get("FLOORSTREAM_LINK_KEY_FILE", ""),
     )
 
@@ -114,6 +117,14 @@ def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:
     if not value:
         raise BadSetting(f"{name} is not set: give it the {meaning}")
     return value
+
+
+def _address(environment: Mapping[str, str], name: str) -> str:
+    """An address of HTTP without a slash at its end; empty where none is given."""
+    text = environment.get(name, "").rstrip("/")
+    if text and not re.fullmatch(r"https?://[^\s/?#;,]+(/[^\s?#]*)?", text):
+        raise BadSetting(f"{name}={text!r} is not an address such as http://HOST:PORT")
+    return text
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

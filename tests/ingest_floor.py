@@ -82,6 +82,7 @@ def event(**changes: object) -> dict[str, object]:
 async def floor_on(
     outbox: Outbox, feed: Feed, records: Records, *, plant: str | None = PLANT, keys: Keys | None = None,
     table: PlantTable | None = None, machines: MachineReader | None = None, captures: CaptureJobs | None = None,
+    public_url: str = "",
 ) -> AsyncIterator[Floor]:  # fmt: skip
     """The application, running, on this log; `plant` is in force, None: none is."""
     clock, metrics, master = FixedClock(parse_instant(NOW)), Metrics(), PlantMaster(feed)
@@ -91,7 +92,7 @@ async def floor_on(
         PARTITIONS, 1, access, clock, outbox, master, publisher, metrics, machines, captures=captures or CaptureJobs()
     )
     working = asyncio.create_task(run(deps))
-    transport = httpx.ASGITransport(application(deps))
+    transport = httpx.ASGITransport(application(deps, public_url))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", timeout=30) as client:
         floor = Floor(client, clock, records, outbox)
         await asyncio.wait_for(master.wait_for(lambda: master.complete), 30)

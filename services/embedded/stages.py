@@ -108,5 +108,6 @@ def stage_environment(
         "FLOORSTREAM_KEYS_FILE": "",
         "FLOORSTREAM_CHANNELS_FILE": "" if channels is None else str(channels.resolve()),
         "FLOORSTREAM_PUBLIC_URL": public_url,
+        "FLOORSTREAM_INGEST_URL": "",
         "FLOORSTREAM_LINK_KEY_FILE": str(link_key),
     }

@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 
 from services.adapters import api_description, problems
 from services.adapters.api_access import guarded
+from services.adapters.api_pages import allow_pages
 from services.adapters.capture_jobs import CaptureJobs
 from services.adapters.clock import SystemClock
 from services.adapters.ingest_tables import IngestTables
@@ -89,13 +90,15 @@ def router(deps: Deps) -> APIRouter:
     return routes
 
 
-def application(deps: Deps) -> FastAPI:
-    """Ingest alone, with health and metrics."""
+def application(deps: Deps, public_url: str = "") -> FastAPI:
+    """Ingest alone, with health and metrics. `public_url`: whose pages may send from a browser, empty for none."""
     app = FastAPI(title="floorstream ingest", docs_url=None, redoc_url=None, openapi_url=api_description.ADDRESS)
     problems.install(app)
     api_description.install(app)
     app.include_router(router(deps))
     app.include_router(routes_health.router(deps))
+    if public_url:
+        allow_pages(app, public_url)
     return app
 
 
@@ -123,8 +126,8 @@ async def serve(settings: StageSettings) -> int:
     async with wire(settings, Metrics()) as deps:
         server = _Server(
             uvicorn.Config(
-                application(deps), log_config=None, access_log=False, server_header=False, lifespan="off",
-                limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=STOP_SECONDS,
+                application(deps, settings.public_url), log_config=None, access_log=False, server_header=False,
+                lifespan="off", limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=STOP_SECONDS,
             )
         )  # fmt: skip
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -75,7 +75,10 @@ class Feed(Protocol):
 
 @dataclass(frozen=True)
 class ShowDeps:
-    """The machines behind the routes. `rows` None: no database. `shared`: master and outbox are run by others."""
+    """The machines behind the routes. `rows` None: no database. `shared`: master and outbox are run by others.
+
+    `ingest_url`: where scans are taken, if that is another address than this one.
+    """
 
     board: Board
     live: Live
@@ -87,6 +90,7 @@ class ShowDeps:
     metrics: Metrics
     rows: DatabaseRows | None = None
     shared: bool = False
+    ingest_url: str = ""
 
     def changed(self) -> None:
         """There may be news: for those who watch, and for those who wait for what they did."""
@@ -136,7 +140,7 @@ async def wire(settings: StageSettings, metrics: Metrics, shared: Shared | None 
         )
         deps = ShowDeps(
             board, Live(Wall(board, alerts), clock, encode), acting, clock, feed, master, outbox, metrics,
-            DatabaseRows(pool) if pool else None, shared is not None,
+            DatabaseRows(pool) if pool else None, shared is not None, settings.ingest_url,
         )  # fmt: skip
         yield deps
 
@@ -188,9 +192,10 @@ def router(deps: ShowDeps) -> APIRouter:
     routes.include_router(operations_router(deps.board, deps.live, deps.clock))
     routes.include_router(rows_router(deps.rows, deps.clock))
     routes.include_router(alerts_router(deps.alerts))
-    routes.include_router(integrate_router(deps.board, deps.clock, deps.alerts.rights.access.keys is not None))
+    keyed = deps.alerts.rights.access.keys is not None
+    routes.include_router(integrate_router(deps.board, deps.clock, keyed, deps.ingest_url))
     routes.include_router(schemas_router())
-    routes.include_router(pages_router())
+    routes.include_router(pages_router(deps.ingest_url))
     return routes
 
 

@@ -20,8 +20,11 @@ from services.topology import SCANS
 MEDIA = {".json": "application/json", ".yaml": "application/yaml"}
 
 
-def integrate_router(board: Board, clock: Clock, keyed: bool) -> APIRouter:
-    """`/integrate/plant.json` and `/integrate/floorstream.http`; 503 while no plant model is in force."""
+def integrate_router(board: Board, clock: Clock, keyed: bool, ingest_url: str) -> APIRouter:
+    """`/integrate/plant.json` and `/integrate/floorstream.http`; 503 while no plant model is in force.
+
+    `ingest_url`: where scans are taken; empty where it is the same address.
+    """
     router = APIRouter()
 
     @router.get(f"/{INTEGRATE}/floorstream.http", include_in_schema=False)
@@ -51,6 +54,7 @@ def integrate_router(board: Board, clock: Clock, keyed: bool) -> APIRouter:
                 "epcis_context": CONTEXT,
                 "reasons": CURES,
                 "keyed": keyed,
+                "ingest": ingest_url,
                 "codes": [{"status": kind.status, "code": kind.code, "en": kind.en, "zh": kind.zh} for kind in kinds()],
             }
         )

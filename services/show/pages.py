@@ -3,12 +3,14 @@
 import hashlib
 import json
 import mimetypes
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 from fastapi import APIRouter, Request, Response
 
 from schemas.glossary import glossary
+from services.adapters.api_pages import origin
 from services.adapters.problems import NOT_FOUND, Problem
 
 BOARD, ANDON, INTEGRATE = "board", "andon", "integrate"
@@ -20,11 +22,10 @@ GROUPS = (
 )  # fmt: skip
 """Groups of the glossary the pages speak with."""
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {talks_to}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
@@ -49,27 +50,32 @@ def pages(folder: str) -> dict[str, Page]:
     return found
 
 
-def pages_router() -> APIRouter:
-    """`/` and `/board/…`, `/andon` and `/andon/…`, `/integrate` and `/integrate/…`."""
+def pages_router(ingest_url: str = "") -> APIRouter:
+    """`/` and `/board/…`, `/andon` and `/andon/…`, `/integrate` and `/integrate/…`.
+
+    `ingest_url`: where the page for integrators sends scans; empty where it is this address.
+    """
     router = APIRouter(include_in_schema=False)
     _add(router, "/", BOARD)
     _add(router, "/andon", ANDON)
-    _add(router, "/integrate", INTEGRATE)
+    _add(router, "/integrate", INTEGRATE, ingest_url)
     return router
 
 
-def _add(router: APIRouter, address: str, folder: str) -> None:
+def _add(router: APIRouter, address: str, folder: str, ingest_url: str = "") -> None:
     known = pages(folder)
+    talks_to = f"'self' {origin(ingest_url)}" if ingest_url else "'self'"
+    headers = {**HEADERS, "Content-Security-Policy": POLICY.format(talks_to=talks_to)}
 
     @router.get(address)
     async def index(request: Request) -> Response:
-        return _send(known["index.html"], request)
+        return _send(known["index.html"], request, headers)
 
     @router.get(f"/{folder}/{{name}}")
     async def file(name: str, request: Request) -> Response:
         if name not in known:
             raise Problem(NOT_FOUND, "there is no such file", "没有此文件")
-        return _send(known[name], request)
+        return _send(known[name], request, headers)
 
 
 def _words() -> bytes:
@@ -93,8 +99,8 @@ def _page(name: str, content: bytes) -> Page:
     return Page(content, kind, f'"{hashlib.sha256(content).hexdigest()[:16]}"')
 
 
-def _send(page: Page, request: Request) -> Response:
-    headers = {**HEADERS, "ETag": page.etag}
+def _send(page: Page, request: Request, common: Mapping[str, str]) -> Response:
+    headers = {**common, "ETag": page.etag}
     if page.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(page.content, headers=headers, media_type=page.media_type)

@@ -5,13 +5,18 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from services.adapters.clock import SystemClock
+from services.core.instant import format_instant
 from services.embedded.process import free_port
 from tests.browser.chromium import Page, browser, executable
 from tests.browser.typed import EXAMPLES, READY, SECONDS, accepted, blocks, named, typed
 from tests.integration.up_process import Running
+from tests.parts import until
 
 pytestmark = [
     pytest.mark.slow,
@@ -82,3 +87,54 @@ async def test_the_readme_is_true_line_by_line(demo: Running) -> None:
         assert "202" in said
         assert named(said)
         await accepted(demo.address, *named(said))
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong", "right"),
+    [
+        ({"event_id": "mend-1", "unit_id": "MENDED-1", "read_point_id": "NOWHERE"}, "NOWHERE", "L1.PRINT-IN"),
+        ({"unit_id": "MENDED-2", "read_point_id": "L1.PRINT-IN", "quantity": -3}, "-3", "3"),
+    ],
+    ids=["with an id of its own", "without one"],
+)
+async def test_a_refused_scan_is_mended_and_sent_again(
+    page: Page, demo: Running, sent: dict[str, object], wrong: str, right: str
+) -> None:
+    async with httpx.AsyncClient(base_url=demo.address, trust_env=False, timeout=60) as client:
+        body = {**sent, "event_time": format_instant(SystemClock().now_us())}
+        assert (await client.post("/v1/scans", json=body)).status_code == 422
+
+        async def refusals() -> list[dict[str, Any]]:
+            rows: list[dict[str, Any]] = (await client.get("/v1/rejects")).json()["rejects"]
+            return [row for row in rows if row["unit_id"] == sent["unit_id"]]
+
+        async def stored() -> bool:
+            return bool(await refusals())
+
+        await until(stored, "the refusal is stored", SECONDS)
+        (refusal,) = await refusals()
+        assert (refusal["mended"], refusal["event_id"]) == (False, sent.get("event_id"))
+        await page.go(f"{demo.address}/integrate?lang=en")
+        await page.until(READY, SECONDS)
+        article = f"document.querySelector('article[data-mend={json.dumps(refusal['mend_id'])}]')"
+        await page.ask(f"{article}.querySelector('button').click()")
+        await page.ask(
+            f"(() => {{ const text = {article}.querySelector('textarea'); "
+            f"text.value = text.value.replace({json.dumps(wrong)}, {json.dumps(right)}); "
+            "text.dispatchEvent(new Event('input')); })()"
+        )
+        check, send = (f"{article}.querySelectorAll('.buttons button')[{number}]" for number in (0, 1))
+        assert await page.ask(f"{send}.disabled")
+        await page.ask(f"{check}.click()")
+        await page.until(f"!{send}.disabled", SECONDS)
+        await page.ask(f"{send}.click()")
+        await page.until(f"{article}.querySelector('.verdict a')", SECONDS)
+        await accepted(demo.address, refusal["mend_id"])
+        await page.until(f"{article}.querySelector('.verdict').textContent.includes('opens visit 1')", SECONDS)
+        (after,) = await refusals()
+        assert (after["mend_id"], after["mended"], after["value"]) == (refusal["mend_id"], True, refusal["value"])
+        await page.go(f"{demo.address}/integrate?lang=en")
+        await page.until(READY, SECONDS)
+        link = await page.ask(f"{article}.querySelector('.mended a').getAttribute('href')")
+        (told,) = (await client.get(link)).json()["events"]
+        assert (told["unit_id"], told["fate"]) == (sent["unit_id"], "accepted")

@@ -45,6 +45,17 @@ def test_stages_and_commands_take_it_alike(tmp_path: Path) -> None:
     assert "s3cret" in read(given).database_url
 
 
+@pytest.mark.parametrize("given", ["http://10.0.0.7:8081", "https://floor.example/ingest/"])
+def test_the_address_of_ingest_has_no_slash_at_its_end(given: str) -> None:
+    assert read({"FLOORSTREAM_KAFKA": "k:9092", "FLOORSTREAM_INGEST_URL": given}).ingest_url == given.rstrip("/")
+
+
+@pytest.mark.parametrize("given", ["10.0.0.7:8081", "ftp://x", "http://", "http://a b", "http://a?b", "javascript:x"])
+def test_an_address_of_ingest_that_is_none_is_refused(given: str) -> None:
+    with pytest.raises(BadSetting, match=r"FLOORSTREAM_INGEST_URL=.* http://HOST:PORT"):
+        read({"FLOORSTREAM_KAFKA": "k:9092", "FLOORSTREAM_INGEST_URL": given})
+
+
 def test_without_a_file_the_address_is_as_given() -> None:
     assert database_url({"FLOORSTREAM_DATABASE_URL": URL, "FLOORSTREAM_DATABASE_PASSWORD_FILE": ""}) == URL
 

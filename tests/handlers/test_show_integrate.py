@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -55,6 +56,23 @@ async def test_every_code_is_told_with_its_status_in_both_languages() -> None:
     codes = {one["code"]: one for one in body["codes"]}
     assert {"unauthorized", "too-many-requests", "too-large", "invalid", "no-database"} <= codes.keys()
     assert all(one["en"] and one["zh"] and one["status"] >= 400 for one in codes.values())
+
+
+async def test_examples_name_the_address_of_ingest_where_it_is_another() -> None:
+    shown = deps()
+    shown.board.take_model(PlantModel.from_document(document({"A": {}}), 1))
+    assert (await asked(shown)).json()["ingest"] == ""
+    apart = replace(shown, ingest_url="http://ingest:8081/in")
+    assert (await asked(apart)).json()["ingest"] == "http://ingest:8081/in"
+
+
+async def test_the_page_may_speak_to_ingest_and_to_nobody_else() -> None:
+    for address, talks_to in (("", "'self'"), ("http://ingest:8081/in", "'self' http://ingest:8081")):
+        app = create_app(replace(deps(), ingest_url=address))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://show") as client:
+            for page, connect in (("/integrate", talks_to), ("/", "'self'"), ("/andon", "'self'")):
+                policy = (await client.get(page)).headers["content-security-policy"]
+                assert f"; connect-src {connect}; " in policy
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

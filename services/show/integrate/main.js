@@ -3,6 +3,7 @@
 import { make, setText } from "/board/dom.js";
 import { language, loadWords, named, switchLanguage, word } from "/board/words.js";
 import { examples } from "/integrate/examples.js";
+import { refusal } from "/integrate/mending.js";
 import { attempt, fateOf, refused } from "/integrate/trying.js";
 
 const byId = (id) => document.getElementById(id);
@@ -10,7 +11,23 @@ let plant = null;
 let checked = "";
 
 function said(text, bad = false) {
-  return make("p", bad ? { class: "bad" } : {}, text);
+  return make("p", bad ? { class: "bad" } : {}, ...coded(text));
+}
+
+// What stands between backticks is to be typed.
+function coded(text) {
+  return text.split("`").map((part, number) => (number % 2 ? make("code", {}, part) : part));
+}
+
+// By the old command, because the new way to the clipboard is closed to pages that come over plain http.
+function example([title, text]) {
+  const shown = make("pre", { tabindex: "0" }, text);
+  function copy() {
+    getSelection().selectAllChildren(shown);
+    setText(button, word(document.execCommand("copy") ? "integrate_copied" : "integrate_selected"));
+  }
+  const button = make("button", { type: "button", class: "small copy", onclick: copy }, word("integrate_copy"));
+  return [make("div", { class: "titled" }, make("h3", {}, word(title)), button), shown];
 }
 
 function words() {
@@ -27,14 +44,14 @@ function show() {
   const chosen = byId("read-point").value;
   byId("read-point").replaceChildren(...plant.read_points.map(({ id }) => make("option", { value: id, selected: id === chosen }, id)));
   byId("ways").replaceChildren(
-    ...examples(plant, location.origin).flatMap(([title, text]) => [make("h3", {}, word(title)), make("pre", { tabindex: "0" }, text)]),
+    ...examples(plant, plant.ingest || location.origin).flatMap(example),
   );
   byId("codes").replaceChildren(
     ...plant.codes.map((one) => make("div", {}, make("dt", {}, `${one.status} ${one.code}`), make("dd", {}, one[language]))),
   );
   byId("reasons").replaceChildren(
     ...Object.entries(plant.reasons).flatMap(([reason, cure]) => [
-      make("dt", {}, `${word(`reasons.${reason}`)} (${reason})`), make("dd", {}, cure[language]),
+      make("dt", {}, word(`reasons.${reason}`) === reason ? reason : `${word(`reasons.${reason}`)} (${reason})`), make("dd", {}, ...coded(cure[language])),
     ]),
   );
 }
@@ -46,7 +63,7 @@ async function judge(validate) {
   if (validate) checked = JSON.stringify(scan);
   byId("send").disabled = true;
   byId("verdict").replaceChildren(said(word("integrate_asking")));
-  const found = await attempt(checked, byId("key").value, validate);
+  const found = await attempt(plant.ingest, { path: "/v1/scans", body: checked, key: byId("key").value, validate });
   const lines = [said(`${found.status} ${found.said}`, !found.accepted)];
   if (found.reason in plant.reasons) lines.push(said(plant.reasons[found.reason][language], true));
   byId("send").disabled = !(validate ? found.accepted : found.again);
@@ -66,13 +83,11 @@ async function showRejects() {
   const found = await refused();
   if (found.problem) return byId("rejects").replaceChildren(said(found.problem));
   const counts = Object.entries(found.counts).map(([reason, number]) => `${word(`reasons.${reason}`)}: ${number}`);
+  const cures = Object.fromEntries(Object.entries(plant.reasons).map(([reason, cure]) => [reason, cure[language]]));
+  const wired = { ingest: plant.ingest, cures, key: () => byId("key").value };
   byId("rejects").replaceChildren(
     said(counts.join(" · ") || word("integrate_no_rejects")),
-    ...found.rejects.flatMap((row) => [
-      make("h3", {}, `${word(`reasons.${row.reason}`)} · ${row.source ?? ""}`),
-      make("p", {}, row.detail),
-      make("pre", { tabindex: "0" }, row.text),
-    ]),
+    ...found.rejects.map((row) => refusal(row, wired)),
   );
 }
 

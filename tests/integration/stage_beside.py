@@ -1,0 +1,47 @@
+"""A stage in a process of its own beside a running stack, on its broker and database; with keys."""
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from services.embedded.process import wait_until
+from tests.integration.up_process import Running, command, environment
+
+SECONDS = 120.0
+
+
+def new_key(up: Running, file: Path) -> str:
+    """A key that this file knows."""
+    return up.floorstream("keys", "new", "desk", "--source", "desk", "--file", str(file)).stdout.strip()
+
+
+@contextlib.contextmanager
+def stage_beside(up: Running, stage: str, address: str, keys: Path, **settings: str) -> Iterator[None]:
+    """`floorstream run` of ingest or show at this address, once it takes work."""
+    url = httpx.URL(address)
+    found = json.loads((up.data_dir / "instance.json").read_text("utf-8"))
+    known = {
+        **environment(up.home), "FLOORSTREAM_PROFILE": "embedded", "FLOORSTREAM_KAFKA": found["broker"],
+        "FLOORSTREAM_DATABASE_URL": found["database"], "FLOORSTREAM_PARTITIONS": "4", "FLOORSTREAM_HOST": url.host,
+        "FLOORSTREAM_PORT": str(url.port), "FLOORSTREAM_KEYS_FILE": str(keys), **settings,
+    }  # fmt: skip
+    output = up.home / f"{stage}.txt"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{address}/readyz", trust_env=False, timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    with output.open("wb") as file:
+        process = subprocess.Popen(command("run", stage), env=known, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        assert wait_until(ready, SECONDS), output.read_text("utf-8")
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
