@@ -15,6 +15,8 @@ wanted=(
     kcat:kcat                   # a producer on the command line
     mvn:maven                   # fetches Apache Kafka's jars
     chromium:chromium           # the board in a browser
+    /usr/sbin/mosquitto:mosquitto   # what devices say by MQTT
+    openssl:openssl             # certificates for it
     curl:curl                   # what the README and the page for integrators say to type
     prometheus:prometheus       # dashboards and alert rules on real metrics; promtool is in it
     mmdebstrap:mmdebstrap       # TimescaleDB's Apache edition in a tree of its own

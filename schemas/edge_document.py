@@ -4,10 +4,13 @@ server, sources ▸ key files
 spool, metrics_port
 scanners by name
 folders by name: files of others
+mqtt by name: brokers with JSON topics
+sparkplug by name: brokers with edge nodes of Sparkplug B
 """
 
 from pydantic import Field
 
+from schemas.edge_brokers import MqttTopics, SparkplugNodes
 from schemas.edge_folders import Folder
 from schemas.edge_values import Encoding, FilePath, Framing, HostPort, Line, Port, Size, Speed, Url
 from schemas.plant_document import Identifiers
@@ -82,3 +85,5 @@ class EdgeDocument(Part):
     metrics_port: Port | None = Field(default=None, description="port on 127.0.0.1 that answers /metrics; default none")
     scanners: dict[PlantId, Scanner] = Field(default={}, description="scanners by name")
     folders: dict[PlantId, Folder] = Field(default={}, description="watched folders by name")
+    mqtt: dict[PlantId, MqttTopics] = Field(default={}, description="brokers whose topics hold JSON, by name")
+    sparkplug: dict[PlantId, SparkplugNodes] = Field(default={}, description="brokers with Sparkplug nodes, by name")

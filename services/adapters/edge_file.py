@@ -6,6 +6,7 @@ from schemas.edge import EdgeError, load_edge
 from schemas.edge_document import EdgeDocument, Scanner
 from schemas.edge_values import host_and_port
 from schemas.plant_document import Identifiers
+from services.adapters.edge_brokers import nodes_settings, topics_settings
 from services.adapters.edge_folders import folder_settings
 from services.adapters.front_door import FrontDoor
 from services.adapters.serial_scanner import SerialSettings
@@ -20,7 +21,7 @@ class BadEdge(Exception):
 
 
 class EdgeFile:
-    """The checked file. `directory` of the queue and all paths are absolute."""
+    """The checked file with its mapping files. `spool_directory` and all paths are absolute."""
 
     def __init__(self, path: Path) -> None:
         """Reads it; raises BadEdge."""
@@ -29,6 +30,8 @@ class EdgeFile:
         self.spool_directory = self._at(self.document.spool.directory)
         try:
             self.folders = [folder_settings(name, part, self._at) for name, part in self.document.folders.items()]
+            self.topics = [topics_settings(name, part, self._at) for name, part in self.document.mqtt.items()]
+            self.nodes = [nodes_settings(name, part, self._at) for name, part in self.document.sparkplug.items()]
         except BadFile as error:
             raise BadEdge(str(error)) from None
 

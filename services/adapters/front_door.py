@@ -68,16 +68,22 @@ class FrontDoor:
 def read_key(file: Path) -> str:
     """The key in a file. Raises BadKey; no message repeats it."""
     try:
-        if os.stat(file).st_mode & 0o077:
-            raise BadKey(f"{file} can be read by others: chmod 600 {file} 其他用户可以读取该密钥文件")
-        key = file.read_text("ascii").strip()
-    except OSError as error:
-        raise BadKey(f"{file}: {error.strerror}") from None
+        key = read_secret(file).decode("ascii").strip()
     except UnicodeDecodeError:
         raise BadKey(f"{file}: expected ID.SECRET as `floorstream keys new` prints it") from None
     if not key.isprintable() or not key or " " in key:
         raise BadKey(f"{file}: expected ID.SECRET as `floorstream keys new` prints it")
     return key
+
+
+def read_secret(file: Path) -> bytes:
+    """What is in a file that only its owner may read. Raises BadKey."""
+    try:
+        if os.stat(file).st_mode & 0o077:
+            raise BadKey(f"{file} can be read by others: chmod 600 {file} 其他用户可以读取该密钥文件")
+        return file.read_bytes()
+    except OSError as error:
+        raise BadKey(f"{file}: {error.strerror}") from None
 
 
 async def _body(response: httpx.Response) -> bytes:

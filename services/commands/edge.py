@@ -1,4 +1,4 @@
-"""`floorstream edge`: read devices beside the machines, keep what was read, and send it; check, status and new."""
+"""`floorstream edge`: read devices and brokers beside the machines, keep what they said, and send it."""
 
 import argparse
 import sys
@@ -13,8 +13,8 @@ from services.edge.app import main as run_edge
 EXAMPLE = Path(__file__).parents[2] / "schemas" / "edge_example.yaml"
 
 _HELP = """\
-Reads scanners and watched folders beside the machines and keeps what was read on the disk until the server has said
-what became of it.
+Reads scanners, watched folders and MQTT brokers beside the machines and keeps what was read on the disk until the
+server has said what became of it.
 
   floorstream edge new edge.yaml                 a commented example to start from
   floorstream edge check edge.yaml               every error with its line
@@ -26,7 +26,7 @@ what became of it.
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser(
-        "edge", help="read scanners and files beside the machines and send what they say, whatever is away",
+        "edge", help="read scanners, files and MQTT brokers beside the machines and send it all, whatever is away",
         description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--config", type=Path, metavar="FILE", help="the edge file")
@@ -69,7 +69,9 @@ def _check(arguments: argparse.Namespace) -> int:
         print(error)
         return 1
     document = file.document
-    print(f"{arguments.file}: good: {len(document.scanners)} scanners, {len(document.folders)} folders 正确")
+    brokers = len(document.mqtt) + len(document.sparkplug)
+    read = f"{len(document.scanners)} scanners, {len(document.folders)} folders, {brokers} brokers"
+    print(f"{arguments.file}: good: {read} 正确")
     return 0
 
 

@@ -30,7 +30,9 @@ class BrokerMessage(NamedTuple):
 
 
 def matches(pattern: str, topic: str) -> bool:
-    """Is the topic one of this filter? `+` is any level, a last `#` all further ones (MQTT 5.0, 4.7)."""
+    """Is the topic one of this filter? `+` is any level, a last `#` all further ones (MQTT 5.0, 4.7 and 4.8.2)."""
+    if pattern.startswith("$share/"):
+        pattern = pattern.split("/", 2)[-1]
     wanted, levels = pattern.split("/"), topic.split("/")
     if topic.startswith("$") and wanted[0] in ("+", "#"):
         return False
@@ -63,13 +65,14 @@ def read_message(
             source, raw, f"{message.topic}: {made.field}: {made.en}", f"{message.topic}：{made.field}：{made.zh}"
         )
         if isinstance(made, Unmapped)
-        else _reading(made.kind, source, made.event, arrived, message.arrived)
+        else reading_of(made.kind, source, dict(made.event), arrived, message.arrived)
         for made in mapping.read(record, roots)
     ]
 
 
-def _reading(kind: str, source: str, event: dict[str, Any], arrived: str, arrived_us: int) -> Reading:
-    body = dict(event)
+def reading_of(kind: str, source: str, body: dict[str, Any], arrived: str, arrived_us: int) -> Reading:
+    """An event as a reading: its own source and id, if it has them, and by which clock its time was told."""
+    source = body.pop("source", source)
     clock = _instant(body.get("sent_time"))
     if body.get("event_time") == arrived and "device_time" not in body:
         clock = arrived_us

@@ -132,7 +132,8 @@ class Host:
                 yield from self._ask(node, message.address, "no DBIRTH was seen", message.arrived)
         elif message.kind is Kind.DDEATH:
             sender.die()
-            yield _death(message.kind, message.address, _us(message.payload.time, message.arrived), message.arrived)
+            time = _us(message.payload.time, message.arrived)
+            yield News(message.kind, message.address, time, False, {}, message.arrived, _sent(message))
         else:
             unknown = False
             for outcome in _data(node, sender, message):
@@ -186,11 +187,7 @@ def _died(node: Node, message: Message) -> Iterator[Outcome]:
     _bury(node)
     for device in sorted(alive):
         address = Address(message.address.group, message.address.node, device)
-        yield _death(Kind.NDEATH, address, message.arrived, message.arrived)
-
-
-def _death(kind: Kind, address: Address, time: int, arrived: int) -> News:
-    return News(kind, address, time, False, {}, arrived)
+        yield News(Kind.NDEATH, address, message.arrived, False, {}, message.arrived)
 
 
 def _data(node: Node, sender: Sender, message: Message) -> Iterator[Outcome]:
@@ -213,11 +210,11 @@ def _data(node: Node, sender: Sender, message: Message) -> Iterator[Outcome]:
             known.value, known.time, known.stale = value if short else None, time, False
         if instant != (time, metric.historical) or name in found:
             if found and instant is not None:
-                yield News(message.kind, message.address, *instant, found, message.arrived)
+                yield News(message.kind, message.address, *instant, found, message.arrived, _sent(message))
             found, instant = {}, (time, metric.historical)
         found[name] = value
     if found and instant is not None:
-        yield News(message.kind, message.address, *instant, found, message.arrived)
+        yield News(message.kind, message.address, *instant, found, message.arrived, _sent(message))
 
 
 def _name(node: Node, device: str, metric: Metric) -> str | None:
@@ -225,6 +222,10 @@ def _name(node: Node, device: str, metric: Metric) -> str | None:
         return metric.name
     owner, name = node.aliases.get(-1 if metric.alias is None else metric.alias, (None, None))
     return name if owner == device else None
+
+
+def _sent(message: Message) -> int | None:
+    return None if message.payload.time is None else message.payload.time * 1000
 
 
 def _us(ms: int | None, otherwise: int) -> int:

@@ -50,6 +50,8 @@ class Message:
 class News:
     """Values of one instant. `historical` ones are not the present state; `arrived` tells late from new.
 
+    `sent`: what the sender's clock showed at sending, if it said so.
+
     A birth repeats what is known; a death has no metrics: everything of that address is stale from `time` on.
     """
 
@@ -59,6 +61,7 @@ class News:
     historical: bool
     metrics: dict[str, Value]
     arrived: int
+    sent: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,17 @@ def read_payload(data: bytes) -> Payload:
     return Payload(time, seq, tuple(metrics))
 
 
+def rebirth_request(time: int) -> bytes:
+    """The payload of an NCMD that asks an edge node to be born again; `time` in ms since 1970 UTC."""
+    name = b"Node Control/Rebirth"
+    metric = bytes([1 << 3 | _BYTES, len(name)]) + name + bytes([4 << 3, Datatype.BOOLEAN, 14 << 3, 1])
+    stamp = bytearray([1 << 3])
+    while time > 0x7F:
+        stamp.append(time & 0x7F | 0x80)
+        time >>= 7
+    return bytes(stamp) + bytes([time, 2 << 3 | _BYTES, len(metric)]) + metric
+
+
 def signed(value: Value, datatype: int) -> Value:
     """The number meant by unsigned bits where `datatype` (of the metric or its birth) has a sign."""
     bits = {int(kind): size for kind, size in _SIGNED.items()}.get(datatype)

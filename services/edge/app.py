@@ -13,6 +13,8 @@ from pathlib import Path
 from services.adapters.clock import SystemClock, moment
 from services.adapters.edge_file import BadEdge, EdgeFile
 from services.adapters.metrics import Metrics
+from services.adapters.mqtt_sparkplug import SparkplugHost
+from services.adapters.mqtt_topics import MqttTopics
 from services.adapters.serial_scanner import SerialScanner
 from services.adapters.spool import Spool
 from services.adapters.spool_file import Lane, Refused, SpoolLost
@@ -67,6 +69,8 @@ class Edge:
             *(TcpScanner(settings, clock.now_us) for settings in file.scanners()),
             *(SerialScanner(settings, clock.now_us) for settings in file.serial_scanners()),
             *(WatchedFolder(settings) for settings in file.folders),
+            *(MqttTopics(settings, clock.now_us) for settings in file.topics),
+            *(SparkplugHost(settings, clock.now_us) for settings in file.nodes),
         ]
 
     async def run(self, stop: asyncio.Event) -> None:

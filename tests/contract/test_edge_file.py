@@ -11,6 +11,9 @@ from services.cli import main
 
 SERVER = "server: {url: 'http://127.0.0.1:8080'}\n"
 SCANNER = SERVER + "scanners:\n  a: "
+BROKER = SERVER + "mqtt:\n  a: "
+NODES = SERVER + "sparkplug:\n  a: "
+PLAIN = "url: 'mqtt://x', topics: [a], mapping: m"
 
 
 def test_the_example_is_right_and_paths_begin_at_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,6 +52,19 @@ def test_the_example_is_right_and_paths_begin_at_its_folder(tmp_path: Path, caps
         (SCANNER + "{connect: 'h:1', read_point: R}\nfolders: {a: {path: x}}", 4, "folders.a", "has this name"),
         (SCANNER + "{conect: 'h:1', read_point: R}", 3, "scanners.a.conect", "did you mean `connect`"),
         (SCANNER + "{connect: 'h:1', read_point: R, encoding: gbk}", 3, "scanners.a.encoding", "gb18030"),
+        (BROKER + "{url: 'tcp://x', topics: [a], mapping: m}", 3, "mqtt.a.url", "mqtts://"),
+        (BROKER + "{url: 'mqtt://u:p@x', topics: [a], mapping: m}", 3, "mqtt.a.url", "mqtts://"),
+        (BROKER + "{url: 'mqtt://x', topics: [a+/b], mapping: m}", 3, "mqtt.a.topics[0]", "whole level"),
+        (BROKER + "{url: 'mqtt://x', topics: ['#/b'], mapping: m}", 3, "mqtt.a.topics[0]", "at the end only"),
+        (BROKER + "{url: 'mqtt://x', topics: [], mapping: m}", 3, "mqtt.a.topics", "at least 1"),
+        (BROKER + "{url: 'mqtt://x', topics: [a]}", 3, "mqtt.a.mapping", "missing"),
+        (BROKER + f"{{{PLAIN}, qos: 2}}", 3, "mqtt.a.qos", "one of 0, 1"),
+        (BROKER + f"{{{PLAIN}, password_file: p}}", 3, "mqtt.a.password_file", "needs `user`"),
+        (BROKER + f"{{{PLAIN}, ca_file: p}}", 3, "mqtt.a.ca_file", "mqtts://"),
+        (BROKER + "{url: 'mqtts://x', topics: [a], mapping: m, cert_file: c}", 3, "mqtt.a", "both"),
+        (SCANNER + f"{{connect: 'h:1', read_point: R}}\nmqtt: {{a: {{{PLAIN}}}}}", 4, "mqtt.a", "has this name"),
+        (NODES + "{url: 'mqtt://x', mapping: m, host_id: a/b}", 3, "sparkplug.a.host_id", "without /"),
+        (BROKER + f"{{{PLAIN}}}\nsparkplug: {{a: {{url: 'mqtt://x', mapping: m}}}}", 4, "sparkplug.a", "has this name"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_line_and_key(text: str, line: int, key: str, words: str) -> None:
@@ -81,6 +97,25 @@ def test_a_folder_has_its_mapping_file_read_and_a_serial_line_its_defaults(
     assert (folder.directory, folder.settled_s, folder.source) == (tmp_path / "in", 3.0, "mes")
     assert (serial.device, serial.speed, serial.framing) == (str(tmp_path / "ttyS0"), 9600, "8N1")
     assert edge.scanners() == []
+
+
+def test_a_broker_is_read_with_its_mapping(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, rules = tmp_path / "edge.yaml", tmp_path / "m"
+    file.write_text(BROKER + f"{{{PLAIN}, session_expiry: 60d}}")
+    assert main(["edge", "check", str(file)]) == 1
+    assert "m cannot be read" in capsys.readouterr().out
+    rules.write_text("events:\n  - fields: {unit_id: $.u, event_time: $.., read_point_id: '$topic[0]'}\n")
+    assert main(["edge", "check", str(file)]) == 1
+    assert f"{rules}:2: events[0].fields.event_time" in capsys.readouterr().out
+    rules.write_text("events:\n  - fields: {unit_id: $.u, event_time: $.t, read_point_id: '$topic[0]'}\n")
+    assert main(["edge", "check", str(file)]) == 0
+    assert "1 brokers" in capsys.readouterr().out
+    [settings] = EdgeFile(file).topics
+    assert (settings.name, settings.source, settings.topics, settings.qos) == ("a", "a", ("a",), 1)
+    assert not settings.retained
+    broker = settings.broker
+    assert (broker.host, broker.port, broker.tls, broker.keep_alive_s) == ("x", 1883, False, 60)
+    assert broker.session_s == 60 * 86_400
 
 
 def test_a_file_that_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,6 +48,7 @@ def bodies(rules: RecordMapping, one: BrokerMessage, **how: bool) -> list[dict[s
     ("#", "$SYS/x", False),
     ("+/x", "$SYS/x", False),
     ("$SYS/#", "$SYS/x", True),
+    ("$share/edges/a/+", "a/b", True),
 ])  # fmt: skip
 def test_a_filter_matches_as_mqtt_says(pattern: str, topic: str, does: bool) -> None:
     assert matches(pattern, topic) is does
@@ -55,8 +56,10 @@ def test_a_filter_matches_as_mqtt_says(pattern: str, topic: str, does: bool) -> 
 
 def test_topic_and_properties_are_fields() -> None:
     text = "events: [{fields: {unit_id: $.u, event_time: $.t, order_id: $property.lot, source: '$topic[-1]'}}]"
-    [body] = bodies(mapping(text), message({"u": "U", "t": "T"}))
-    assert (body["order_id"], body["source"]) == ("L7", "read")
+    [reading] = read_message(message({"u": "U", "t": "T"}), mapping(text), "line")
+    assert isinstance(reading, Reading)
+    assert (reading.body["order_id"], reading.source) == ("L7", "read")
+    assert "source" not in reading.body, "a reading is sent as its source, and does not say it again"
 
 
 def test_an_outer_element_is_what_the_star_before_has_found() -> None:
