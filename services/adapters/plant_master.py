@@ -6,6 +6,7 @@ there, because a marker may be read before the model it names.
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -18,6 +19,8 @@ from services.topology import MASTER
 log = logging.getLogger(__name__)
 
 READ_SECONDS = 0.2
+MOST_REVISIONS = 10_000
+"""Revisions of orders that are remembered as they came; whoever wrote one asks for it in the next seconds."""
 PLANT_PREFIX, ORDER_PREFIX = b"plant/", b"order/"
 Document = dict[str, Any]
 
@@ -54,6 +57,9 @@ class PlantMaster:
         self._records: dict[int, PlantRecord] = {}
         self.versions: dict[int, Document] = {}
         self.orders: dict[str, Document] = {}
+        self._revisions: OrderedDict[tuple[str, int], Document] = OrderedDict()
+        self.position = -1
+        """Offset of the record read last."""
         self.complete = False
         """Has the log been read to its end?"""
 
@@ -65,6 +71,10 @@ class PlantMaster:
     def record(self, version: int) -> PlantRecord:
         """Who made a version, when, and what it holds; KeyError where there is none."""
         return self._records[version]
+
+    def took_hold(self, order: Mapping[str, Any] | None) -> bool:
+        """Did this revision come to hold, or was another one of its number first? Of those read lately."""
+        return order is not None and self._revisions.get((order["order_id"], order["revision"])) == order
 
     async def get(self, version: int) -> Document:
         """The canonical document of a version, as soon as it is there."""
@@ -93,6 +103,7 @@ class PlantMaster:
 
     def _take(self, record: LogRecord) -> None:
         key, value = record.key or b"", record.value
+        self.position = record.offset
         if value is None:
             return
         try:
@@ -122,6 +133,9 @@ class PlantMaster:
         known = self.orders.get(order_id)
         if known is None or order["revision"] > known["revision"]:
             self.orders[order_id] = order
+            self._revisions[order_id, order["revision"]] = order
+            while len(self._revisions) > MOST_REVISIONS:
+                self._revisions.popitem(last=False)
 
 
 def follow(brokers: str) -> PlantMaster:

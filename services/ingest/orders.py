@@ -20,7 +20,7 @@ from services.ports import Outgoing
 from services.topology import MASTER
 
 READ_BACK_SECONDS = 5.0
-ATTEMPTS = 5
+ATTEMPTS = 20
 """So often a request is decided anew because another ingest was first."""
 _SYSTEM = {"revision": 1, "change": "new", "changed_by": "-", "changed": "2000-01-01T00:00:00Z"}
 _WHOLE = {"product_id": "-", "quantity": "0"}
@@ -66,8 +66,13 @@ async def write(deps: Deps, wanted: Sequence[Wanted], author: str, *, only_judge
                 [Outgoing(MASTER.name, 0, order_key(each["order_id"]), msgspec.json.encode(each)) for each in records],
             )
             await _until(deps, partial(_read_back, deps, latest))
-            if all(deps.master.orders[order_id] == order for order_id, order in latest.items()):
+            # A revision that held may be followed by another ingest's already: it is asked for by its number.
+            lost = {index for index, now in results.items() if now.changed and not deps.master.took_hold(now.order)}
+            if not lost:
                 break
+            for order_id in sorted({wanted[index].order_id for index in lost}):
+                await _write_again(deps, order_id)
+            told = {index: became for index, became in told.items() if index not in lost}
         else:
             raise retry_after(
                 BUSY, "another ingest changes the same orders; send again", "其他进程正在修改相同订单，请重新提交", 1
@@ -109,6 +114,19 @@ def _problem(order_id: str, why: OrderConflict | UnknownOrder) -> Problem:
 def _read_back(deps: Deps, latest: Mapping[str, Record]) -> bool:
     orders = deps.master.orders
     return all(orders.get(key, {}).get("revision", 0) >= order["revision"] for key, order in latest.items())
+
+
+async def _write_again(deps: Deps, order_id: str) -> None:
+    """Compaction keeps the last record of a key: after one that came too late the one that holds has to stand."""
+    holds: Record = {}
+    while holds != deps.master.orders[order_id]:
+        holds = deps.master.orders[order_id]
+        [offset] = await send(deps, [Outgoing(MASTER.name, 0, order_key(order_id), msgspec.json.encode(holds))])
+        await _until(deps, partial(_has_read, deps, offset))
+
+
+def _has_read(deps: Deps, offset: int) -> bool:
+    return deps.master.position >= offset
 
 
 async def _until(deps: Deps, condition: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ from services.ingest.deps import Deps
 from services.ingest.routes_events import in_force
 from services.ingest.routes_plant import conflicting, publish, refuse_large
 
-ATTEMPTS = 5
+ATTEMPTS = 20
 """So often a request is decided anew because another ingest was first."""
 
 

@@ -118,10 +118,10 @@ def in_force(deps: Deps) -> PlantModel:
     return model
 
 
-async def send(deps: Deps, records: list[Outgoing]) -> None:
-    """Into the log, all acknowledged. Raises Problem."""
+async def send(deps: Deps, records: list[Outgoing]) -> list[int]:
+    """Into the log, all acknowledged; their offsets. Raises Problem."""
     try:
-        await deps.outbox.send(records)
+        return await deps.outbox.send(records)
     except BrokerAway:
         raise retry_after(
             BROKER_AWAY,

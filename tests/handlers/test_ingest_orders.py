@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.fake_log import FakeLog
 from tests.ingest_floor import Floor, memory_floor
+from tests.parts import until
 
 ORDER = {"product_id": "P", "quantity": "10"}
 
@@ -75,6 +76,37 @@ async def test_no_update_is_lost_between_two_ingests() -> None:
         answers = await asyncio.gather(*first)
         assert [status for status, _ in answers if status not in (200, 201)] == []
         assert sorted(said["revision"] for _, said in answers) == list(range(1, 21))
-        for status, said in answers:
-            mine = [json.loads(record.value or b"") for record in log.of("floor.master")[1:]]
-            assert said in mine, status
+        written = order_records(log)
+        assert all(said in written for _, said in answers)
+        assert (written[-1]["revision"], written[-1]) == (20, (await one.client.get("/v1/orders/WO-1")).json())
+
+
+async def test_of_two_who_know_the_same_revision_one_is_refused_and_compaction_keeps_the_other() -> None:
+    log = FakeLog()
+    async with memory_floor(log) as one, memory_floor(log, plant=None) as other:
+        await put(one, 1)
+        for revision in range(1, 6):
+            known = {"If-Match": f'"{revision}"'}
+            await other_has_read(other, revision)
+            answers = await asyncio.gather(put(one, 10 * revision, **known), put(other, 10 * revision + 1, **known))
+            assert sorted(status for status, _ in answers) == [200, 409]
+            [taken] = [said for status, said in answers if status == 200]
+            assert order_records(log)[-1] == taken
+            assert (await one.client.get("/v1/orders/WO-1")).json() == taken
+
+
+def order_records(log: FakeLog) -> list[dict[str, Any]]:
+    """The revisions in the log."""
+    return [
+        json.loads(record.value or b"") for record in log.of("floor.master") if (record.key or b"")[:6] == b"order/"
+    ]
+
+
+async def other_has_read(floor: Floor, revision: int) -> None:
+    """Wait until this ingest knows the revision."""
+
+    async def known() -> bool:
+        answer = await floor.client.get("/v1/orders/WO-1")
+        return answer.status_code == 200 and answer.json()["revision"] >= revision
+
+    await until(known, f"revision {revision}", 60)
