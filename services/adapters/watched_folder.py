@@ -64,6 +64,7 @@ class WatchedFolder:
         self._settings = settings
         self._notes: dict[str, Noted] = {}
         self._still: dict[str, tuple[Seen, float]] = {}
+        self._said: dict[str, int | None] = {}
         self._up = False
 
     @property
@@ -93,19 +94,25 @@ class WatchedFolder:
         try:
             there = await asyncio.to_thread(self._listed)
         except OSError as error:
-            if self._up or not self._still:
-                log.warning("%s: %s: %s 无法读取文件夹", self.name, self._settings.directory, error.strerror)
             self._up = False
+            self._complain(str(self._settings.directory), error)
             return
         self._up = True
+        self._said.pop(str(self._settings.directory), None)
         await self._follow(there, take)
         for seen in there:
             try:
                 await self._file(seen, take)
             except OSError as error:
-                log.warning("%s: %s: %s 无法读取文件", self.name, seen.name, error.strerror)
+                self._complain(seen.name, error)
         self._still = {seen.name: self._still[seen.name] for seen in there if seen.name in self._still}
         await self._forget(there, take)
+
+    def _complain(self, what: str, error: OSError) -> None:
+        """Once for each trouble of a file or the folder."""
+        if self._said.get(what) != error.errno:
+            self._said[what] = error.errno
+            log.warning("%s: %s: %s: tried again 无法读取，将重试", self.name, what, error.strerror)
 
     def _listed(self) -> list[Seen]:
         there = []

@@ -22,6 +22,8 @@ from services.core.identity import partition_of
 LANES = 4
 WAITING_REQUESTS = 2
 """Per lane, besides the one under way."""
+CUT_LINES = 10_000
+"""After so many lines everything is sent, however little of it some lane has."""
 PATIENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 0.5
 """With a low rate a request is sent before it is full."""
@@ -45,17 +47,18 @@ class Lane:
         size = len(sent.line.value) + 1
         full = self._bytes + size > MOST_BYTES or len(self._lines) >= self._most_items
         if full or (source, sent.line.kind) != self._of:
-            await self._cut()
+            await self.cut()
         self._of = source, sent.line.kind
         self._lines.append(sent)
         self._bytes += size
 
     async def end(self) -> None:
         """No line comes any more."""
-        await self._cut()
+        await self.cut()
         await self._requests.put(None)
 
-    async def _cut(self) -> None:
+    async def cut(self) -> None:
+        """What is there goes on its way, though the request is not full."""
         if self._lines:
             await self._requests.put((*self._of, self._lines))
         self._lines, self._bytes = [], 0
@@ -93,10 +96,15 @@ async def over_http(address: str, lines: Iterable[OfFile], source: str, rate: fl
 
 
 async def _deal(lanes: list[Lane], lines: Iterable[OfFile], source: str, rate: float | None, tally: Tally) -> None:
+    cut_at = CUT_LINES
     async for path, line in paced(lines, rate, tally):
         if len(line.value) >= MOST_BYTES:
             tally.cannot_be_sent(path, line, "too_long", f"more than {MOST_BYTES} bytes 超过上限")
             continue
+        if tally.read >= cut_at:  # one rare unit would hold up the place that is reached
+            cut_at = tally.read + CUT_LINES
+            for lane in lanes:
+                await lane.cut()
         unit, named = _unit_and_source(line)
         await lanes[partition_of(unit, len(lanes))].put(named or source, tally.begin(path, line))
     for lane in lanes:
