@@ -12,7 +12,7 @@ from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, r
 from services.embedded.process import wait_until
 from tests.integration.up_process import command, environment
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 600.0
 
 
 class EdgeProgram:
@@ -58,7 +58,7 @@ class EdgeProgram:
         """By SIGKILL (`kill`) or as it is asked to (`terminate`); its exit code."""
         assert self._process is not None
         getattr(self._process, how)()
-        code = self._process.wait(60)
+        code = self._process.wait(PATIENCE_SECONDS)
         self._process = None
         return code
 

@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from services.embedded.process import accepts, free_port, wait_until
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 600.0
 PROGRAM = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 ABSENT = "no mosquitto (Debian: apt-get install mosquitto)"
 
@@ -51,7 +51,7 @@ class Mosquitto:
         """End it; it writes down what it keeps."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(60)
+            self._process.wait(PATIENCE_SECONDS)
             self._process = None
 
     def __enter__(self) -> Self:

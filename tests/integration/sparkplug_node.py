@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from services.embedded.process import wait_until
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 600.0
 GROUP, DEVICE = "plant", "press"
 STATE_ALIAS = 7
 INT32, UINT64, BOOLEAN = 3, 8, 11
