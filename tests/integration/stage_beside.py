@@ -11,7 +11,8 @@ import httpx
 from services.embedded.process import wait_until
 from tests.integration.up_process import Running, command, environment
 
-SECONDS = 120.0
+SECONDS = 480.0
+ANSWER_SECONDS = 60.0
 
 
 def new_key(up: Running, file: Path) -> str:
@@ -29,18 +30,22 @@ def stage_beside(up: Running, stage: str, address: str, keys: Path, **settings: 
         "FLOORSTREAM_DATABASE_URL": found["database"], "FLOORSTREAM_PARTITIONS": "4", "FLOORSTREAM_HOST": url.host,
         "FLOORSTREAM_PORT": str(url.port), "FLOORSTREAM_KEYS_FILE": str(keys), **settings,
     }  # fmt: skip
-    output = up.home / f"{stage}.txt"
+    output, said = up.home / f"{stage}.txt", ["nothing"]
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{address}/readyz", trust_env=False, timeout=5).status_code == 200
-        except httpx.HTTPError:
+            answer = httpx.get(f"{address}/readyz", trust_env=False, timeout=ANSWER_SECONDS)
+        except httpx.HTTPError as error:
+            said.append(repr(error))
             return False
+        said.append(answer.text)
+        return answer.status_code == 200
 
     with output.open("wb") as file:
         process = subprocess.Popen(command("run", stage), env=known, stdout=file, stderr=subprocess.STDOUT)
     try:
-        assert wait_until(ready, SECONDS), output.read_text("utf-8")
+        taken = wait_until(ready, SECONDS)
+        assert taken, f"{stage} is not ready: {said[-1]}; ended: {process.poll()}\n{output.read_text('utf-8')}"
         yield
     finally:
         process.terminate()
