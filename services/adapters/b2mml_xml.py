@@ -6,8 +6,9 @@ expat reads UTF-8, UTF-16, ISO 8859-1 and ASCII; the encodings of Chinese export
 
 import re
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
-from services.core.b2mml import Element
+from services.core.b2mml import NAMESPACE, Element, Node
 
 MOST_DEPTH = 64
 MOST_ELEMENTS = 60_000
@@ -15,6 +16,7 @@ MOST_TEXT = 20_000
 """Characters of one element: none that we read has more."""
 _SEPARATOR = "\x1f"
 _DECLARED = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml\s[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CHINESE = {"gbk", "gb2312", "gb18030", "gb_2312-80", "cp936"}
 _WORDS_ZH = {
     expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]: "格式错误（无效字符）",
@@ -53,6 +55,24 @@ def read_xml(body: bytes) -> Element:
         ) from None
     assert reader.root is not None
     return reader.root
+
+
+def write_xml(root: Node) -> bytes:
+    """The document of these elements, in the namespace of V0700. Characters that XML has no place for become U+FFFD."""
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>']
+    _write(root, lines, "", f' xmlns="{NAMESPACE}"')
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _write(node: Node, lines: list[str], indent: str, attributes: str = "") -> None:
+    if isinstance(node.inside, str):
+        text = escape(_NO_XML.sub("\ufffd", node.inside))
+        lines.append(f"{indent}<{node.name}{attributes}>{text}</{node.name}>")
+        return
+    lines.append(f"{indent}<{node.name}{attributes}>")
+    for inner in node.inside:
+        _write(inner, lines, indent + "  ")
+    lines.append(f"{indent}</{node.name}>")
 
 
 def _decoded(body: bytes) -> bytes | str:

@@ -18,6 +18,7 @@ import asyncpg
 from services.adapters import timescale_read
 from services.adapters.fate_answer import answered
 from services.adapters.fate_read import FateReader
+from services.adapters.performance_read import PerformanceRows
 from services.adapters.statements import statements
 from services.core.identity import mend_id
 
@@ -43,6 +44,7 @@ class DatabaseRows:
         """The pool is closed by who opened it."""
         self._pool = pool
         self._fates = FateReader(pool)
+        self.performance = PerformanceRows(pool)
 
     async def stored_up_to_us(self) -> int | None:
         """When the newest scan in the database was recorded: what came later may be missing in the rows."""

@@ -5,7 +5,9 @@ its minor versions; older versions carry theirs in its name.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 NAMESPACE = "http://www.mesa.org/xml/B2MML"
 _OLDER = re.compile(r"http://www\.(?:wbf|mesa)\.org/xml/B2MML-(V0[4-6]\d\d)", re.ASCII).fullmatch
@@ -59,6 +61,13 @@ class Element:
             return self.number > 1
         name = (self.namespace, self.name)
         return any((other.namespace, other.name) == name and other is not self for other in self.parent.children)
+
+
+class Node(NamedTuple):
+    """An element to write: text, or elements in it."""
+
+    name: str
+    inside: "str | Sequence[Node]"
 
 
 class Unfit(ValueError):

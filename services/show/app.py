@@ -52,6 +52,7 @@ from services.show.pages import pages_router
 from services.show.rights import Rights
 from services.show.routes import operations_router, rows_router
 from services.show.routes_alerts import AlertDeps, alerts_router
+from services.show.routes_performance import performance_router
 from services.show.screens import Phone, Wall
 
 log = logging.getLogger(__name__)
@@ -191,6 +192,7 @@ def router(deps: ShowDeps) -> APIRouter:
     routes = APIRouter()
     routes.include_router(operations_router(deps.board, deps.live, deps.clock))
     routes.include_router(rows_router(deps.rows, deps.clock))
+    routes.include_router(performance_router(deps.board, deps.rows, deps.clock))
     routes.include_router(alerts_router(deps.alerts))
     keyed = deps.alerts.rights.access.keys is not None
     routes.include_router(integrate_router(deps.board, deps.clock, keyed, deps.ingest_url))

@@ -65,7 +65,7 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
     @router.get("/units/{unit_id:path}", **described({200: UnitAndVisits}, BAD_REQUEST, NOT_FOUND, NO_DATABASE))
     async def unit(unit_id: str) -> Response:
         """A unit and all its visits (the last 1,000)."""
-        name = _clean(unit_id, "unit_id")
+        name = cleaned_id(unit_id, "unit_id")
         found = await read_rows(rows, lambda source: source.unit(name))
         if found is None:
             raise Problem(NOT_FOUND, f"no unit {name!r}", f"没有单元 {name!r}")
@@ -83,8 +83,8 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
     ) -> Response:
         """A page of visits; `after` of one answer asks for the next page, null says that there is none."""
         asked = Asked(
-            None if unit is None else _clean(unit, "unit"),
-            None if operation is None else _clean(operation, "operation"),
+            None if unit is None else cleaned_id(unit, "unit"),
+            None if operation is None else cleaned_id(operation, "operation"),
             open,
         )
         begin = None if after is None else _opened(after)
@@ -100,8 +100,8 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
     )
     async def event(event_id: str, unit_id: str | None = None) -> Response:
         """What became of an event, once for every unit that carries its id: absorbed or refused, and why."""
-        name = _clean(event_id, "event_id")
-        unit = None if unit_id is None else _clean(unit_id, "unit_id")
+        name = cleaned_id(event_id, "event_id")
+        unit = None if unit_id is None else cleaned_id(unit_id, "unit_id")
         try:
             found = await read_rows(rows, lambda source: source.events(name, unit))
         except UnitTooLong as long:
@@ -133,7 +133,7 @@ async def _answer(rows: DatabaseRows | None, clock: Clock, body: dict[str, Any])
     return as_json({"now_us": clock.now_us(), "stored_up_to_us": stored, **body})
 
 
-def _clean(text: str, name: str) -> str:
+def cleaned_id(text: str, name: str) -> str:
     """An id as the database has it."""
     try:
         cleaned = clean(text)
@@ -164,7 +164,7 @@ def _opened(text: str) -> Cursor:
     instant = at is None if page in ("unit", "all") else isinstance(at, int) and abs(at) < 1 << 62
     if not (instant and isinstance(seq, int) and abs(seq) < 1 << 31 and isinstance(unit_id, str)):
         raise _bad_cursor()
-    return page, at, _clean(unit_id, "after"), seq
+    return page, at, cleaned_id(unit_id, "after"), seq
 
 
 def _bad_cursor() -> Problem:

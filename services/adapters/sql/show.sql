@@ -73,3 +73,38 @@ LEFT JOIN units ON units.unit_id = asked.unit_id AND NOT units.deleted
 LEFT JOIN visits ON visits.unit_id = asked.unit_id AND visits.visit_id = asked.visit_id AND NOT visits.deleted
   AND visits.generation = (SELECT generation FROM current_generation)
 ORDER BY asked.place
+
+-- name: ended_between
+-- Closed visits in the order in which they ended. Operations are walked by the index, also those that the plant model
+-- does not have any more.
+WITH RECURSIVE ids AS (
+    SELECT min(operation_id) AS id FROM visits WHERE NOT deleted
+    UNION ALL
+    SELECT (SELECT min(operation_id) FROM visits WHERE operation_id > ids.id AND NOT deleted)
+    FROM ids WHERE ids.id IS NOT NULL
+)
+SELECT {columns}
+FROM ids CROSS JOIN LATERAL (
+    SELECT * FROM visits AS v
+    WHERE v.operation_id = ids.id AND v.departed >= $1 AND v.departed < $2 AND NOT v.deleted
+      AND v.generation = (SELECT generation FROM current_generation)
+      AND (v.departed, v.unit_id, v.visit_seq) > ($1, $3::text, $4::int)
+    ORDER BY v.departed, v.unit_id, v.visit_seq
+    LIMIT $6
+) AS ended
+WHERE $5::text IS NULL OR ids.id = $5
+ORDER BY departed, unit_id, visit_seq
+LIMIT $6
+
+-- name: naming_orders
+-- Of each unit the newest record that names an order and was not refused.
+SELECT DISTINCT ON (s.unit_id) s.unit_id, s.value
+FROM raw_scans AS s
+WHERE s.unit_id = ANY ($1::text[]) AND s.generation = (SELECT generation FROM current_generation)
+  AND NOT s.marker AND NOT s.forwarded AND position('"order_id"'::bytea IN s.value) > 0
+  AND NOT EXISTS (
+    SELECT FROM rejects AS r
+    WHERE r.event_id = s.event_id AND r.generation = s.generation AND r.partition = s.partition
+      AND r."offset" = s."offset"
+  )
+ORDER BY s.unit_id, s.recorded DESC, s."offset" DESC
