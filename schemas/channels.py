@@ -1,6 +1,7 @@
 """The channels file of notify: how the channels that teams and members name are reached. It holds secrets.
 
     channels    name → kind, address, token, secret
+    visits      name → address and secret of a program that is told of every visit
     contacts    member id → what a channel needs to mention the person
     allow_private, proxy, ca_file
 
@@ -12,7 +13,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
@@ -20,7 +21,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from schemas.plant_lines import Lines, Problem, read_lines
 from schemas.plant_part import Part
 from schemas.plant_report import report
-from schemas.plant_values import PerMinute, PlantId
+from schemas.plant_values import BatchSize, PerMinute, PlantId
 from schemas.text import bilingual, cleaned
 
 LONGEST_SECRET = 2_000
@@ -127,6 +128,17 @@ class Channel(Part):
     )
 
 
+class Subscriber(Part):
+    """A program that is told of every visit: an MES, a data platform."""
+
+    url: Address = Field(description="where visits are posted to")
+    secret: Secret = Field(description="what messages are signed with")
+    from_: Literal["now", "beginning"] = Field(
+        alias="from", description="where a subscriber that is new begins: with what changes from now on, or with all"
+    )
+    batch: BatchSize = Field(default=100, description="most visits in one message")
+
+
 class ChannelsDocument(Part):
     """The whole file."""
 
@@ -137,6 +149,7 @@ class ChannelsDocument(Part):
     ca_file: Word | None = Field(default=None, description="certificates of an authority of your own (PEM)")
     contacts: dict[PlantId, Contact] = Field(default={}, description="member id → how to mention the person")
     channels: dict[PlantId, Channel] = Field(default={}, description="by the names that the plant file uses")
+    visits: dict[PlantId, Subscriber] = Field(default={}, description="who is told of every visit, by a name of yours")
 
 
 _NEEDED = {

@@ -226,6 +226,7 @@ Duration = Annotated[int, BeforeValidator(duration_us), _schema("string", "durat
 LongDuration = Annotated[int, BeforeValidator(_positive_us), _schema("string", "duration > 0", examples=["15m"])]
 Limit = Annotated[int, _whole(0, 10**9), _schema("integer", "units", minimum=0, maximum=10**9)]
 PerMinute = Annotated[int, _whole(1, 6_000), _schema("integer", "messages", minimum=1, maximum=6_000)]
+BatchSize = Annotated[int, _whole(1, 500), _schema("integer", "visits", minimum=1, maximum=500)]
 HistoryEvents = Annotated[int, _whole(1, 10_000), _schema("integer", "events", minimum=1, maximum=10_000)]
 Amount = Annotated[str, BeforeValidator(_decimal), _schema(["number", "string"], "amount", minimum=0)]
 YesNo = Annotated[bool, BeforeValidator(_yes)]

@@ -88,7 +88,7 @@ TOPICS = (
         partitions="N; partition = that of the scans",
         retention="at least 7 days",
         writers=("track",),
-        readers=("store", "any Kafka consumer"),
+        readers=("store", "notify", "any Kafka consumer"),
         models=(UnitChanged, FrameMark),
     ),
     Topic(

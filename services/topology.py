@@ -77,7 +77,7 @@ SCANS = Topic(
      "max.message.bytes": str(LARGEST_SCAN)},
 )  # fmt: skip
 VISITS = Topic(
-    "floor.visits", "unit_id", "visits", "scans", ("track",), ("store",),
+    "floor.visits", "unit_id", "visits", "scans", ("track",), ("store", "notify"),
     {**LOG, "retention.ms": str(30 * DAY_MS), "max.message.bytes": str(8 * MEGABYTE)},
 )  # fmt: skip
 REJECTS = Topic(
@@ -140,6 +140,8 @@ STORE_GROUP = "floor-store"
 AGGREGATE_GROUP = "floor-aggregate"
 ALERT_GROUP = "floor-alert"
 NOTIFY_GROUP = "floor-notify"
+SUBSCRIBER_GROUP = "floor-visits-"
+"""Before the name of a subscriber to visits: each has a group of its own, so none waits for another."""
 
 
 def partitions(topic: Topic, scans: int, operations: int) -> int:

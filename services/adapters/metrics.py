@@ -136,6 +136,17 @@ class Metrics:
             "notify_breaker", "State of a channel's target: 0 takes messages, 1 is being tried again, 2 is away",
             ("channel",),
         )  # fmt: skip
+        self.visits_told = self._counter("visits_told", "Visits that a subscriber has taken", ("subscriber",))
+        self.visits_told_failures = self._counter(
+            "visits_told_failures", "Messages that a subscriber did not take, by what it said", ("subscriber", "reason")
+        )
+        self.visits_told_breaker = self._gauge(
+            "visits_told_breaker", "State of a subscriber: 0 takes messages, 1 is being tried again, 2 is away",
+            ("subscriber",),
+        )  # fmt: skip
+        self.visits_told_missed = self._counter(
+            "visits_told_missed", "Records that the log had deleted before a subscriber took them", ("subscriber",)
+        )
 
     def show_census(
         self, waiting: Mapping[str, tuple[int, float]], targets: Mapping[str, tuple[int, bool, bool]]

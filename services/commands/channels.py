@@ -7,8 +7,10 @@ from pathlib import Path
 
 from services.adapters.channels.file import BadChannels
 from services.adapters.channels.opened import open_channels
+from services.adapters.channels.subscribers import Subscriber, open_subscribers
 from services.adapters.clock import SystemClock
-from services.core.delivery import Note
+from services.adapters.visits_told_wire import message
+from services.core.delivery import Note, Outcome
 from services.core.messages import Line, Message
 
 TEST = Message(
@@ -42,10 +44,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _check(arguments: argparse.Namespace) -> int:
     try:
         channels = open_channels(arguments.file, SystemClock())
+        told = open_subscribers(arguments.file, SystemClock())
     except BadChannels as error:
         print(error)
         return 1
-    print(f"{arguments.file}: good: {len(channels)} channels 正确：通道 {len(channels)} 个")
+    print(
+        f"{arguments.file}: good: {len(channels)} channels, {len(told)} subscribers to visits "
+        f"正确：通道 {len(channels)} 个，停留订阅者 {len(told)} 个"
+    )
     return 0
 
 
@@ -56,16 +62,28 @@ def _test(arguments: argparse.Namespace) -> int:
 async def _sent(file: Path, name: str, mentions: tuple[str, ...]) -> int:
     try:
         channels = open_channels(file, SystemClock())
+        told = open_subscribers(file, SystemClock())
     except BadChannels as error:
         print(error, file=sys.stderr)
         return 2
-    if name not in channels:
-        print(f"no channel {name} in {file} 没有该通道; it has 已有: {', '.join(channels) or '-'}", file=sys.stderr)
+    known = (*channels, *told)
+    if name not in known:
+        print(f"no channel {name} in {file} 没有该通道; it has 已有: {', '.join(known) or '-'}", file=sys.stderr)
         return 2
     try:
-        outcome = await channels[name].send(Note(f"test/1/{len(channels)}", TEST, None, mentions, ()))
+        if name in channels:
+            outcome = await channels[name].send(Note(f"test/1/{len(channels)}", TEST, None, mentions, ()))
+        else:
+            outcome = await _told(name, told[name])
     finally:
         for channel in channels.values():
             await channel.close()
+        for subscriber in told.values():
+            await subscriber.close()
     print(f"{name}: {outcome.said} {outcome.detail}".rstrip())
     return 0 if outcome.sent else 1
+
+
+async def _told(name: str, subscriber: Subscriber) -> Outcome:
+    """A message without visits: signed as all are, and nothing to take."""
+    return await subscriber.tell(*message(name, 1, ()))

@@ -3,6 +3,7 @@
 intake    records ──► rows and the position after them, in one transaction: read again they ask for the same rows
 senders   rows under a lease ──► channels; what was there at the start is read before, so that an incident that is
           over already calls nobody
+visits    floor.visits ──► programs that are told of every visit, each with a group and places of its own
 census    how much waits where, for metrics
 
 Several processes may run: the group deals out partitions, the outbox rows.
@@ -12,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from services import topology
 from services.adapters import alert_links, notify_wire
 from services.adapters.channels.file import BadChannels
 from services.adapters.channels.opened import open_channels
+from services.adapters.channels.subscribers import Subscriber, open_subscribers
 from services.adapters.clock import SystemClock
 from services.adapters.kafka_consumer import Assignment, GroupFeed
 from services.adapters.last_words import say_why
@@ -34,12 +36,14 @@ from services.adapters.plant_master import PlantMaster, follow
 from services.adapters.pulse import Pulse
 from services.adapters.timescale_pool import open_pool
 from services.adapters.timescale_retry import until_done
+from services.adapters.visits_told_rows import VisitsToldRows
 from services.core.equipment import PlantModel
 from services.core.notices import Step, Tell
 from services.notify.channels_file import ChannelsChanged, watch
 from services.notify.handler import Desk
 from services.notify.links import make_links
 from services.notify.sender import Links, Sender
+from services.notify.visits_out import VisitsOut
 from services.ports import Channel
 from services.settings import BadSetting, StageSettings
 
@@ -62,8 +66,10 @@ class Notify:
     def __init__(
         self, settings: StageSettings, channels: Mapping[str, Channel], links: Links, outbox: OutboxRows,
         metrics: Metrics, pulse: Pulse, reached: Callable[[str], None] = lambda point: None,
+        visits: Sequence[VisitsOut] = (),
     ) -> None:  # fmt: skip
         """Nothing happens before run(). `pulse` hears when it begins to take work, and of every read."""
+        self._visits = visits
         self._settings = settings
         self._channels = channels
         self._outbox = outbox
@@ -89,6 +95,7 @@ class Notify:
             self._master.run(), self._intake(static), self._count_waiting(), watch(self._settings.channels_file)
         )  # fmt: skip
         sending = [asyncio.create_task(self._send(sender)) for sender in self._senders]
+        sending += [asyncio.create_task(each.run()) for each in self._visits]
         tasks = [*map(asyncio.create_task, work), *sending]
         try:
             done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -105,6 +112,8 @@ class Notify:
         """Begin no further message, but end those under way: else they would have to be sent once more."""
         for sender in self._senders:
             sender.stop()
+        for each in self._visits:
+            each.stop()
         self._caught_up.set()
         if sending:
             await asyncio.wait(sending, timeout=FINISH_SECONDS)
@@ -227,25 +236,34 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        channels = open_channels(Path(settings.channels_file), SystemClock()) if settings.channels_file else {}
+        channels, subscribers = _open(settings)
         links = make_links(settings)
     except (BadChannels, BadSetting, alert_links.BadLinkKey) as error:
         log.error("%s", error)
         return 2
-    if not channels:
+    if not (channels or subscribers):
         log.warning(
             "no channels (FLOORSTREAM_CHANNELS_FILE): nothing is sent, only recorded 未配置通道：只记录，不发送"
         )
     metrics.listen(settings.host, settings.metrics_port)
     pool = await open_pool(settings.database_url, application="floorstream notify", maximum=4)
-    outbox = OutboxRows(pool, settings.generation)
+    outbox, told = OutboxRows(pool, settings.generation), VisitsToldRows(pool, settings.generation)
+    visits = [VisitsOut(settings, name, each, told, metrics, reached) for name, each in subscribers.items()]
     try:
-        await Notify(settings, channels, links, outbox, metrics, Pulse(ready_file), reached).run(stop)
+        await Notify(settings, channels, links, outbox, metrics, Pulse(ready_file), reached, visits).run(stop)
     except Exception as error:
         return end_code(error)
     finally:
         pool.terminate()
     return 0
+
+
+def _open(settings: StageSettings) -> tuple[Mapping[str, Channel], Mapping[str, Subscriber]]:
+    """Channels and subscribers of the file. Raises BadChannels."""
+    if not settings.channels_file:
+        return {}, {}
+    path = Path(settings.channels_file)
+    return open_channels(path, SystemClock()), open_subscribers(path, SystemClock())
 
 
 def end_code(error: Exception) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.channels import ChannelsError, Kind, load_channels
+from schemas.visits_told import VisitsTold
 from services.adapters.channels.file import BadChannels
 from services.adapters.channels.opened import open_channels
 from services.adapters.clock import SystemClock
@@ -40,6 +41,10 @@ def test_the_example_is_right_and_shows_every_kind(tmp_path: Path) -> None:
         ("channels:\n  a: {kind: webhook, secret: s, base_url: 'ftp://HIDDEN'}", 2, "channels.a.base_url", "https://"),
         ("channels:\n  a: {kind: webhook, secret: s, base_url: 'https://HIDDEN@h'}", 2, "channels.a.base_url", "expec"),
         ("channels:\n  a: {kind: wecom, token: T, per_minute: 0}", 2, "channels.a.per_minute", "from 1 to 6000"),
+        ("visits:\n  m: {url: 'https://h', secret: s}", 2, "visits.m.from", "required"),
+        ("visits:\n  m: {url: 'https://h', secret: HIDDEN, from: then}", 2, "visits.m.from", "expected"),
+        ("visits:\n  m: {url: 'ftp://HIDDEN', secret: s, from: now}", 2, "visits.m.url", "https://"),
+        ("visits:\n  m: {url: 'https://h', secret: s, from: now, batch: 501}", 2, "visits.m.batch", "from 1 to 500"),
         ("allow_private: [10.0.0.0/8, 'a b']", 1, "allow_private[1]", "network"),
         ("contacts:\n  z: {mobile: '@all'}", 2, "contacts.z.mobile", "mobile number"),
         ("contacts:\n  z: {feishu: all}", 2, "contacts.z.feishu", "one person"),
@@ -91,4 +96,21 @@ async def test_a_test_message_prints_the_answer(tmp_path: Path, capsys: pytest.C
         file = written(tmp_path, text.replace("secret: S", f"secret: {SECRET}"))
         assert await to_thread(main, ["channels", "test", "h", "--file", str(file)]) == 0
         assert await to_thread(main, ["channels", "test", "other", "--file", str(file)]) == 2
+        assert len(server.taken) == 1
+
+
+async def test_a_subscriber_to_visits_is_tried_with_a_message_without_visits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with PhoneServer() as server:
+        text = f"allow_private: [127.0.0.1]\nvisits: {{mes: {{url: '{server.url}/v', secret: {SECRET}, from: now}}}}"
+        file = written(tmp_path, text)
+        assert await to_thread(main, ["channels", "check", str(file)]) == 0
+        assert "1 subscribers to visits" in capsys.readouterr().out
+        assert await to_thread(main, ["channels", "test", "mes", "--file", str(file)]) == 0
+        assert VisitsTold.model_validate(server.taken[0].body) == VisitsTold(subscriber="mes", visits=[])
+        inside = written(tmp_path, text.replace("allow_private: [127.0.0.1]\n", ""))
+        capsys.readouterr()
+        assert await to_thread(main, ["channels", "test", "mes", "--file", str(inside)]) == 1
+        assert "misconfigured" in capsys.readouterr().out
         assert len(server.taken) == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.adapters import notify_wire, outbox_rows
 from services.adapters.outbox_rows import OutboxRows, Taken
+from services.core import pacing
 from services.notify import app, sender
 
 
@@ -67,6 +68,11 @@ def short_lease() -> None:
     outbox_rows.LEASE_SECONDS = 2.0
     if sender.LEASE_SECONDS < 1e9:  # type: ignore[attr-defined]
         sender.LEASE_SECONDS = 2.0  # type: ignore[attr-defined]
+
+
+def short_pauses() -> None:
+    """No defence, but a target that failed is asked again within a second."""
+    pacing.FIRST_PAUSE_S, pacing.LONGEST_PAUSE_S = 0.1, 1.0
 
 
 DEFENCES: Mapping[str, Callable[[], None]] = {

@@ -1,8 +1,9 @@
 """Notify as a process of its own, which a test can have killed or paused at a named point, or a defence taken away.
 
 KILL_AT / PAUSE_AT = POINT:N — at the N-th time the point is reached, SIGKILL or SIGSTOP to itself.
-Points: leased, before_send, after_send, after_mark. WITHOUT = a defence of `tests.integration.notify_defences`;
-SHORT_LEASE: leases of two seconds.
+Points: leased, before_send, after_send, after_mark; of visits before_post, after_post, after_advance.
+WITHOUT = a defence of `tests.integration.notify_defences`;
+SHORT_LEASE: leases of two seconds; SHORT_PAUSES: a target that failed is asked again within a second.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from services.adapters.plant_master import PlantRecord, plant_key, plant_value
 from services.core.identity import partition_of
 from services.notify.app import configure_logs, serve
 from services.topology import ALERTS, EPOCH_KEY, MASTER
-from tests.integration.notify_defences import DEFENCES, short_lease
+from tests.integration.notify_defences import DEFENCES, short_lease, short_pauses
 from tests.integration.store_process import at_points
 from tests.notify_alerts import encoded
 from tests.parts import OPERATION_PARTITIONS
@@ -91,4 +92,6 @@ if __name__ == "__main__":
         DEFENCES[os.environ["WITHOUT"]]()
     if os.environ.get("SHORT_LEASE"):
         short_lease()
+    if os.environ.get("SHORT_PAUSES"):
+        short_pauses()
     sys.exit(asyncio.run(serve(settings.read(os.environ), at_points(dict(os.environ)))))

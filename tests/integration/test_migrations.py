@@ -18,7 +18,8 @@ TABLES = {
     "alert_actions", "notifications", "notify_attempts", "notify_channels", "notify_positions",
     "alert_changes", "alerts", "epcis_captures", "generations",
     "api_keys", "machine_events", "operation_samples", "plant_models", "raw_scans", "rejects", "schema_migrations",
-    "machine_shifts", "machine_states", "plant_samples", "sink_positions", "units", "visits", "work_units",
+    "machine_shifts", "machine_states", "plant_samples", "sink_positions", "units", "visits",
+    "visits_told", "work_units",
 }  # fmt: skip
 VIEWS = {"current_generation", "open_visits", "operations_now"}
 HYPERTABLES = {

@@ -43,10 +43,15 @@ def _alert(facts: Facts, *, units: bool) -> dict[str, Any]:
 
 def headers(note: Note, payload: bytes, secret: str, now_us: int) -> dict[str, str]:
     """What the receiver checks the message with."""
+    return signed(note.key, payload, secret, now_us)
+
+
+def signed(key: str, payload: bytes, secret: str, now_us: int) -> dict[str, str]:
+    """The headers of a payload that is known by this key."""
     stamp = str(now_us // 1_000_000)
     digest = hmac.digest(secret.encode(), stamp.encode() + b"." + payload, hashlib.sha256)
     return {
-        "Idempotency-Key": note.key,
+        "Idempotency-Key": key,
         "X-Floorstream-Timestamp": stamp,
         "X-Floorstream-Signature": f"v1={digest.hex()}",
     }
