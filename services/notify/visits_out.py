@@ -166,7 +166,7 @@ class VisitsOut:
                 self._size = max(1, len(part) // 2)  # too large, or one of them: the log names it in the end
                 if stuck:
                     log.error("visits to %s: refused %s revision %d", self._name, part[0].unit_id, part[0].accepted)
-            await self._pause(pause_s(self._failures, random.random(), outcome.retry_after_s, stuck))
+            await self._pause(pause_s(self._failures, random.random(), outcome.retry_after_s, stuck), serial)
         return True
 
     async def _ours(self, serial: int) -> bool:
@@ -182,7 +182,7 @@ class VisitsOut:
 
     async def _give_back(self, serial: int) -> None:
         """Somebody else has them, or will: read nothing more before the group has dealt anew."""
-        if self._stopping:
+        if self._stopping or serial != self._feed.assigned.serial:
             return
         log.warning("visits to %s: somebody else tells them now", self._name)
         with contextlib.suppress(TimeoutError):
@@ -196,9 +196,9 @@ class VisitsOut:
         self._lanes = {}
         self._hurry.set()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float, serial: int) -> None:
         self._hurry.clear()
-        if not self._stopping:
+        if not self._stopping and serial == self._feed.assigned.serial:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._hurry.wait()
