@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,7 +28,26 @@ PARTITIONS = list(range(SCAN_PARTITIONS))
 
 
 class Receiver(PhoneServer):
-    """A program that takes visits: each key once, and of each visit the greatest revision."""
+    """A program that takes visits: each key once, and of each visit the greatest revision.
+
+    It has its port from the start, and answers there once it is up.
+    """
+
+    async def __aenter__(self) -> "Receiver":
+        self._tasks = set()
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+        return self
+
+    async def up(self, port: int = 0) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._serve, sock=self._socket)
+
+    async def __aexit__(self, *_: object) -> None:
+        if hasattr(self, "_server"):
+            await self.down()
+        self._socket.close()
 
     @property
     def visits(self) -> list[dict[str, Any]]:
@@ -63,6 +83,8 @@ async def three() -> AsyncIterator[list[Receiver]]:
         made = [Receiver() for _ in range(3)]
         for each in made:
             await stack.enter_async_context(each)
+        await made[0].up()
+        await made[1].up()
         yield made
 
 
@@ -115,6 +137,7 @@ async def test_killed_between_the_answer_and_its_place_it_tells_the_same_again(
     notify: NotifyProcesses, fresh_broker: str, three: list[Receiver]
 ) -> None:
     floor = Floor(seed=4, events=60)
+    await three[2].up()
     await floor.produce(fresh_broker)
     await ended(notify.start(KILL_AT="after_post:2"))
     child = notify.start()
@@ -132,8 +155,6 @@ async def test_every_ledger_is_right_whoever_is_killed_slow_or_away(
     notify: NotifyProcesses, fresh_broker: str, three: list[Receiver]
 ) -> None:
     well, ill, dead = three
-    port = dead.port
-    await dead.down()
     floor, parts = Floor(seed=5, events=150), 5
     for part, point in enumerate(("before_post:3", "after_post:4", "after_advance:2")):
         await floor.produce(fresh_broker, part, parts)
@@ -141,16 +162,14 @@ async def test_every_ledger_is_right_whoever_is_killed_slow_or_away(
     ill.mode = Mode.ERROR
     child = notify.start(SHORT_PAUSES="1")
     await floor.produce(fresh_broker, 3, parts)
-    for mode in (Mode.ERROR, Mode.TOO_MANY, Mode.CLOSE_AFTER_TAKING):
+    for mode in (Mode.ERROR, Mode.TOO_MANY, Mode.CLOSE_AFTER_TAKING, Mode.HANG_UP):
         ill.mode = mode
         await more(ill, asked)
-    await ill.down()
     await floor.produce(fresh_broker, 4, parts)
     await has(well, truth(floor))
     ill.mode, ill.delay = Mode.WELL, 0.2
-    await ill.up(ill.port)
     await has(ill, truth(floor))
-    await dead.up(port)
+    await dead.up()
     await has(dead, truth(floor))
     for each in three:
         each.require_order()
@@ -165,6 +184,7 @@ async def test_a_teller_that_slept_while_another_took_over_moves_no_place(
 ) -> None:
     only_apache(broker_choice)  # the embedded one does not expire a stopped member
     floor = Floor(seed=6, events=100)
+    await three[2].up()
     sleeper = notify.start("0", PAUSE_AT="before_post:2", SHORT_PAUSES="1")
     await floor.produce(fresh_broker, 0, 2)
 

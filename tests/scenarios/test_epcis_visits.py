@@ -48,20 +48,30 @@ def gtin(name: str) -> Row:
     return {"product_id": parts[4]} if parts[3] == "01" else {}
 
 
+def without_error(event: Row) -> Row:
+    """The event that an error declaration repeats."""
+    return {key: value for key, value in event.items() if key != "errorDeclaration"}
+
+
 def naive(events: list[Row], places: list[str]) -> Iterator[Row]:
-    """The events of the product, as one would write them by hand."""
+    """The events of the product, as one would write them by hand. What is declared an error never was."""
+    wrong = [without_error(event) for event in events if "errorDeclaration" in event]
     for number, event in enumerate(events):
-        if "readPoint" not in event:
+        if "readPoint" not in event or without_error(event) in wrong:
             continue
         at = {"event_time": event["eventTime"], "source": "naive"}
         here = {"operation_id": f"OP{places.index(event['readPoint']['id'])}"}
         lots = {link(q["epcClass"]): q.get("quantity") for q in event.get("quantityList", [])}
-        if event["type"] == "ObjectEvent":
+        if event["type"] in ("ObjectEvent", "TransactionEvent"):
             action = "hold" if event.get("disposition") == "damaged" else ACTIONS[event["bizStep"]]
             units = {**{link(epc): None for epc in event["epcList"]}, **lots}
             for unit, pieces in units.items():
                 said = {} if pieces is None else {"quantity": str(pieces)}
                 yield {"event_id": f"{number}", "unit_id": unit, "action": action, **here, **at, **said, **gtin(unit)}
+            continue
+        if event["type"] == "AssociationEvent":
+            for unit in map(link, [event["parentID"], *event["childEPCs"]]):
+                yield {"event_id": f"{number}", "unit_id": unit, "action": "start", **here, **at, **gtin(unit)}
             continue
         inside = [link(epc) for epc in event.get("childEPCs", event.get("inputEPCList", []))]
         outside = [link(epc) for epc in event.get("outputEPCList", [event.get("parentID", "")])]
@@ -77,7 +87,8 @@ def naive(events: list[Row], places: list[str]) -> Iterator[Row]:
 
 
 def made(count: int) -> list[Row]:
-    """A plant that commissions, inspects, packs, unpacks, ships, holds, uses up and destroys, names written anyhow."""
+    """A plant that commissions, inspects, packs, unpacks, ships, holds, mounts and uses up, names written anyhow, by
+    all five types of events; some turn out to be errors."""
     rnd = random.Random(7)
     free, boxes, events = [], {}, []
 
@@ -89,7 +100,7 @@ def made(count: int) -> list[Row]:
         at = {"eventTime": f"2026-11-22T{number // 60:02d}:{number % 60:02d}:00.{rnd.randrange(1000):03d}Z",
               "eventTimeZoneOffset": "+00:00", "readPoint": {"id": rnd.choice([HALL, DOCK])}}  # fmt: skip
         box = f"urn:epc:id:sscc:{PREFIX}.{number:010d}"
-        choice = rnd.randrange(8)
+        choice = rnd.randrange(11)
         if choice < 2 or len(free) < 6:
             units = [*range(number * 10, number * 10 + 4)]
             free += units
@@ -110,6 +121,17 @@ def made(count: int) -> list[Row]:
             free.append(number * 10 + 9)
             events.append({**at, "type": "TransformationEvent", "bizStep": "commissioning",
                            "inputEPCList": [*map(form, used)], "outputEPCList": [form(number * 10 + 9)]})  # fmt: skip
+        elif choice == 5:
+            on, *parts = rnd.sample(free, 3)
+            events.append({**at, "type": "AssociationEvent", "action": "ADD", "bizStep": "assembling",
+                           "parentID": form(on), "childEPCs": [*map(form, parts)]})  # fmt: skip
+        elif choice == 6:
+            order = [{"type": "po", "bizTransaction": f"urn:epc:id:gdti:{PREFIX}.00001.{number}"}]
+            events.append({**at, "type": "TransactionEvent", "action": "ADD", "bizStep": "inspecting",
+                           "bizTransactionList": order, "epcList": [*map(form, rnd.sample(free, 2))]})  # fmt: skip
+        elif choice == 7 and events[-1].get("action") == "OBSERVE" and "errorDeclaration" not in events[-1]:
+            error = {"declarationTime": at["eventTime"], "reason": "did_not_occur"}
+            events.append({**events[-1], "errorDeclaration": error})
         else:
             said = rnd.choice([{"bizStep": step} for step in ("inspecting", "shipping", "holding", "receiving")]
                               + [{"bizStep": "inspecting", "disposition": "damaged"}])  # fmt: skip
