@@ -4,6 +4,8 @@ At least once: take each `key` once. Of one visit, (unit_id, visit_seq), the gre
 truth, whatever order things arrive in.
 """
 
+from typing import Literal
+
 from pydantic import Field
 
 from schemas.message import Generation, Message, UnitId
@@ -20,14 +22,14 @@ class _Told(Message):
 class VisitChanged(_Told, VisitRow):
     """A visit as it is now."""
 
-    deleted: bool = Field(description="false")
+    deleted: Literal[False]
 
 
 class VisitVanished(_Told):
     """There is no such visit any more: a late event or a void has changed the unit's history."""
 
     visit_seq: int = Field(ge=1)
-    deleted: bool = Field(description="true")
+    deleted: Literal[True]
 
 
 class VisitsTold(Message):
