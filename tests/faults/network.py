@@ -1,7 +1,7 @@
 """A network of its own for servers under test, which can be cut port by port: Linux namespaces and iptables.
 
-The servers run inside, where they have the address `host`; whoever is outside reaches them over one link, and what
-they say to each other never passes it. Only root may do this; nothing outside the namespace is changed but the link.
+What runs inside has the address `host`; whoever is outside, with the address `outside`, reaches it over one link, and
+what is said inside never passes it. Only root may do this; nothing outside the namespace is changed but the link.
 """
 
 import os
@@ -24,6 +24,8 @@ class Cut(Enum):
     """Whoever sends is told at once that nobody listens."""
     ANSWERS = "OUTPUT --sport DROP"
     """What is sent arrives; no answer comes back."""
+    SENT = "OUTPUT --dport DROP"
+    """Nothing that is sent from inside to a port outside arrives."""
 
 
 def why_not() -> str:
@@ -45,7 +47,7 @@ class Network:
         # 198.18.0.0/15 is for tests between networks: https://www.rfc-editor.org/rfc/rfc2544#appendix-C.2.2
         net = f"198.18.{name.bytes[0]}"
         base = name.bytes[1] & 0xFC
-        self._outside, self.host = f"{net}.{base + 1}", f"{net}.{base + 2}"
+        self.outside, self.host = f"{net}.{base + 1}", f"{net}.{base + 2}"
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -56,7 +58,7 @@ class Network:
         """Make it."""
         run("ip", "netns", "add", self._name)
         run("ip", "link", "add", self._link, "type", "veth", "peer", "name", "floor", "netns", self._name)
-        run("ip", "addr", "add", f"{self._outside}/30", "dev", self._link)
+        run("ip", "addr", "add", f"{self.outside}/30", "dev", self._link)
         run("ip", "link", "set", self._link, "up")
         run("ip", "-n", self._name, "addr", "add", f"{self.host}/30", "dev", "floor")
         for device in ("floor", "lo"):
@@ -70,8 +72,12 @@ class Network:
         run("ip", "link", "del", self._link)
         run("ip", "netns", "del", self._name)
 
+    def plug(self, *, pulled: bool) -> None:
+        """The cable of the link is pulled, or in its place again."""
+        run("ip", "link", "set", self._link, "down" if pulled else "up")
+
     def cut(self, how: Cut, *ports: int) -> None:
-        """Cut the way to these ports, besides what is cut already."""
+        """Cut the way to or from these ports, besides what is cut already."""
         chain, side, *target = how.value.split()
         device = "-i" if chain == "INPUT" else "-o"
         for port in ports:
