@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, read_lanes
-from services.embedded.process import wait_until
+from services.embedded.process import free_port, wait_until
 from tests.integration.up_process import command, environment
 
 PATIENCE_SECONDS = 600.0
 
 
+def nobody() -> str:
+    """The address of a server that is not there."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
 class EdgeProgram:
     """One edge file, and the program that is started with it again and again; leaving the context ends it."""
 
-    def __init__(self, home: Path, server_port: int, collectors: str) -> None:
-        """`collectors`: the YAML of what is read."""
+    def __init__(self, home: Path, server: str, collectors: str, *, key: str = "", inside: Sequence[str] = ()) -> None:
+        """`server`: address of the front door, and the `key` for it, if it wants one. `collectors`: the YAML of what
+        is read. `inside`: the words that take a command to where it runs."""
         self.home = home
+        self.inside = tuple(inside)
         self.file = home / "edge.yaml"
-        self.file.write_text(f"server: {{url: 'http://127.0.0.1:{server_port}'}}\n{collectors}\n", "utf-8")
+        if key:
+            (home / "token").touch(0o600)
+            (home / "token").write_text(key, "ascii")
+        door = f"server: {{url: '{server}'{', key_file: token' if key else ''}}}"
+        self.file.write_text(f"{door}\n{collectors}\n", "utf-8")
         self._output = home / "edge.txt"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -38,6 +50,12 @@ class EdgeProgram:
             self.end("kill")
 
     @property
+    def pid(self) -> int:
+        """The process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def said(self) -> str:
         """All that it has said since the first start."""
         return self._output.read_text("utf-8") if self._output.exists() else ""
@@ -49,10 +67,9 @@ class EdgeProgram:
 
     def start(self) -> None:
         """Another process."""
+        words = [*self.inside, *command("edge", "--config", str(self.file))]
         with self._output.open("ab") as output:
-            self._process = subprocess.Popen(
-                command("edge", "--config", str(self.file)), env=environment(self.home), stdout=output, stderr=output
-            )
+            self._process = subprocess.Popen(words, env=environment(self.home), stdout=output, stderr=output)
 
     def end(self, how: str) -> int:
         """By SIGKILL (`kill`) or as it is asked to (`terminate`); its exit code."""

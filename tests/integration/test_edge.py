@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.embedded.process import free_port
-from tests.integration.edge_program import EDGE_PLANT, EdgeProgram
+from tests.integration.edge_gate import EDGE_PLANT, Gate
 from tests.integration.up_process import Running, run
 
 pytestmark = pytest.mark.slow
@@ -23,15 +23,12 @@ def port() -> int:
 
 
 @pytest.fixture
-def program(tmp_path: Path, port: int) -> Iterator[EdgeProgram]:
-    made = EdgeProgram(tmp_path, f"http://127.0.0.1:{port}")
-    yield made
-    made.leave()
+def program(tmp_path: Path, port: int) -> Iterator[Gate]:
+    with Gate(tmp_path, f"http://127.0.0.1:{port}") as made:
+        yield made
 
 
-def test_what_was_taken_is_counted_once_whatever_is_away_or_killed(
-    program: EdgeProgram, port: int, tmp_path: Path
-) -> None:
+def test_what_was_taken_is_counted_once_whatever_is_away_or_killed(program: Gate, port: int, tmp_path: Path) -> None:
     for begin in (0, READS // 2):  # no server anywhere
         program.start()
         program.scan([f"U{number}" for number in range(begin, begin + READS // 2)])

@@ -15,7 +15,7 @@ import pytest
 from services.embedded.process import free_port
 from tests.faults import network
 from tests.faults.network import Cut, Network
-from tests.integration.edge_program import EDGE_PLANT, EdgeProgram
+from tests.integration.edge_gate import EDGE_PLANT, Gate
 from tests.integration.stage_beside import new_key, stage_beside
 from tests.integration.up_process import Running
 from tests.parts import until
@@ -51,17 +51,18 @@ def port() -> int:
 
 
 @pytest.fixture
-def edge(link: Network, port: int, stack: Running, tmp_path: Path) -> Iterator[EdgeProgram]:
+def edge(link: Network, port: int, stack: Running, tmp_path: Path) -> Iterator[Gate]:
     """The program, inside; outside an ingest that takes what comes over the link, with a key."""
     server, keys = f"http://{link.outside}:{port}", tmp_path / "keys.json"
     (tmp_path / "edge").mkdir()
-    made = EdgeProgram(tmp_path / "edge", server, key=new_key(stack, keys), inside=link.inside)
-    with stage_beside(stack, "ingest", server, keys):
+    with (
+        stage_beside(stack, "ingest", server, keys),
+        Gate(tmp_path / "edge", server, key=new_key(stack, keys), inside=link.inside) as made,
+    ):
         yield made
-        made.leave()
 
 
-def most_mb(edge: EdgeProgram) -> float:
+def most_mb(edge: Gate) -> float:
     """The most memory that it has had so far."""
     found = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{edge.pid}/status").read_text(), re.MULTILINE)
     assert found
@@ -72,14 +73,14 @@ def codes(begin: int, end: int) -> list[str]:
     return [f"U{number}" for number in range(begin, end)]
 
 
-async def scanned(edge: EdgeProgram, begin: int, end: int) -> None:
+async def scanned(edge: Gate, begin: int, end: int) -> None:
     """Reads come in, while nothing leaves."""
     await asyncio.to_thread(edge.scan, codes(begin, end))
     await asyncio.to_thread(edge.waits_until, end - BEFORE, "all that was read is in the queue")
 
 
 async def test_an_hour_without_network_is_counted_once_and_takes_no_memory(
-    edge: EdgeProgram, link: Network, port: int, stack: Running, tmp_path: Path
+    edge: Gate, link: Network, port: int, stack: Running, tmp_path: Path
 ) -> None:
     edge.start()
     await asyncio.to_thread(edge.scan, codes(0, BEFORE))

@@ -15,7 +15,7 @@ import pytest
 
 from services.core.instant import parse_instant
 from services.embedded.process import free_port
-from tests.integration.edge_process import EdgeProgram
+from tests.integration.edge_process import EdgeProgram, nobody
 from tests.integration.mosquitto import ABSENT, PROGRAM, Mosquitto, Publisher
 from tests.integration.up_process import Running
 from tests.mqtt_sessions import MAPPING, PLANT, TOPICS, differs, events, orders, session
@@ -75,9 +75,7 @@ def test_recorded_sessions_end_as_the_visits_of_the_controllers_record(broker: M
     plant.write_text(json.dumps(PLANT), "utf-8")
     with (
         Running(tmp_path, "up", "--port", str(free_port()), "--plant", str(plant)) as up,
-        EdgeProgram(
-            tmp_path, int(up.address.rpartition(":")[2].strip("/")), collector(broker.port, TOPICS, MAPPING)
-        ) as program,
+        EdgeProgram(tmp_path, up.address, collector(broker.port, TOPICS, MAPPING)) as program,
         Publisher(broker.port) as publisher,
     ):
         publisher.publish("module/v1/ff/SVR4H73275/order", json.dumps(OLD), retain=True)
@@ -111,7 +109,7 @@ def test_what_has_no_time_and_no_id_is_one_reading_whatever_is_killed(broker: Mo
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text(MACHINE, "utf-8")
     with (
-        EdgeProgram(tmp_path, free_port(), collector(broker.port, ["line/+/count"], mapping)) as program,
+        EdgeProgram(tmp_path, nobody(), collector(broker.port, ["line/+/count"], mapping)) as program,
         Publisher(broker.port) as publisher,
     ):
         program.start()
@@ -154,7 +152,7 @@ def test_only_an_encrypted_connection_with_the_right_password_is_read(tmp_path: 
     with Mosquitto(tmp_path / "mosquitto", *lines) as broker:
         told = {"user": "edge", "password_file": str(password), "url": f"mqtts://127.0.0.1:{broker.port}"}
         section = collector(broker.port, ["line/+/count"], mapping, **told, ca_file=str(certificate))
-        with EdgeProgram(tmp_path, free_port(), section) as program:
+        with EdgeProgram(tmp_path, nobody(), section) as program:
             program.start()
             program.says("the broker refuses us")
             program.end("terminate")
@@ -164,7 +162,7 @@ def test_only_an_encrypted_connection_with_the_right_password_is_read(tmp_path: 
             program.says("topics are read")
             assert program.end("terminate") == 0
         section = collector(broker.port, ["line/+/count"], mapping, **told)
-        with EdgeProgram(tmp_path, free_port(), section) as program:  # the certificate is nobody's that we know
+        with EdgeProgram(tmp_path, nobody(), section) as program:  # the certificate is nobody's that we know
             before = program.said.count("certificate verify failed")
             program.start()
             program.says("certificate verify failed", before + 1)

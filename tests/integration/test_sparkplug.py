@@ -12,8 +12,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from services.adapters.spool_file import NAME, open_database
-from services.embedded.process import free_port, wait_until
-from tests.integration.edge_process import PATIENCE_SECONDS, EdgeProgram
+from services.embedded.process import wait_until
+from tests.integration.edge_process import PATIENCE_SECONDS, EdgeProgram, nobody
 from tests.integration.mosquitto import ABSENT, PROGRAM, Mosquitto
 from tests.integration.sparkplug_node import EdgeNode
 
@@ -49,7 +49,7 @@ def edge(broker: Mosquitto, tmp_path: Path) -> Iterator[EdgeProgram]:
     told = {"url": f"mqtt://127.0.0.1:{broker.port}", "mapping": str(mapping), "groups": ["plant"], "host_id": "floor"}
     told["reorder_timeout"] = REORDER
     section = f"sparkplug: {json.dumps({'nodes': told})}"
-    with EdgeProgram(tmp_path, free_port(), section) as program:
+    with EdgeProgram(tmp_path, nobody(), section) as program:
         program.start()
         program.says("groups are read")
         yield program
