@@ -33,6 +33,8 @@ def stage_beside(up: Running, stage: str, address: str, keys: Path, **settings: 
     output, said = up.home / f"{stage}.txt", ["nothing"]
 
     def ready() -> bool:
+        if process.poll() is not None:
+            return True
         try:
             answer = httpx.get(f"{address}/readyz", trust_env=False, timeout=ANSWER_SECONDS)
         except httpx.HTTPError as error:
@@ -44,7 +46,7 @@ def stage_beside(up: Running, stage: str, address: str, keys: Path, **settings: 
     with output.open("wb") as file:
         process = subprocess.Popen(command("run", stage), env=known, stdout=file, stderr=subprocess.STDOUT)
     try:
-        taken = wait_until(ready, SECONDS)
+        taken = wait_until(ready, SECONDS) and process.poll() is None
         assert taken, f"{stage} is not ready: {said[-1]}; ended: {process.poll()}\n{output.read_text('utf-8')}"
         yield
     finally:

@@ -55,9 +55,10 @@ def edge(link: Network, port: int, stack: Running, tmp_path: Path) -> Iterator[G
     """The program, inside; outside an ingest that takes what comes over the link, with a key."""
     server, keys = f"http://{link.outside}:{port}", tmp_path / "keys.json"
     (tmp_path / "edge").mkdir()
+    key = new_key(stack, keys)
     with (
         stage_beside(stack, "ingest", server, keys),
-        Gate(tmp_path / "edge", server, key=new_key(stack, keys), inside=link.inside) as made,
+        Gate(tmp_path / "edge", server, key=key, inside=link.inside) as made,
     ):
         yield made
 
