@@ -1,10 +1,11 @@
 """Visits told to programs: processes, a real broker, a real database, receivers that fail; every ledger is right."""
 
 import asyncio
+import signal
 import socket
 import subprocess
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from services.adapters.timescale_pool import open_pool
 from services.adapters.visits_told_rows import VisitsToldRows
 from services.core.visits_lane import Place
 from services.topology import VISITS
+from tests.faults.cluster import only_apache
 from tests.integration.notify_process import NotifyProcesses
 from tests.integration.store_floor import Floor
 from tests.parts import SCAN_PARTITIONS, ask, until
-from tests.phone_server import SECRET, PhoneServer
+from tests.phone_server import SECRET, Mode, PhoneServer
 
 Ledger = dict[tuple[str, int], str]
 PARTITIONS = list(range(SCAN_PARTITIONS))
@@ -117,6 +119,21 @@ async def ended(child: subprocess.Popen[bytes]) -> None:
     await until(gone, "the teller has ended", 120)
 
 
+async def more(receiver: Receiver, count: Callable[[Receiver], int]) -> None:
+    """Wait until one more request has come."""
+    before = count(receiver)
+
+    async def came() -> bool:
+        return count(receiver) > before
+
+    await until(came, "another request", 120)
+
+
+def asked(receiver: Receiver) -> int:
+    return len(receiver.requests)
+
+
+@pytest.mark.slow
 async def test_killed_between_the_answer_and_its_place_it_tells_the_same_again(
     notify: NotifyProcesses, fresh_broker: str, three: list[Receiver]
 ) -> None:
@@ -132,6 +149,75 @@ async def test_killed_between_the_answer_and_its_place_it_tells_the_same_again(
     child.terminate()
     await ended(child)
     assert child.returncode == 0
+
+
+@pytest.mark.slow
+async def test_every_ledger_is_right_whoever_is_killed_slow_or_away(
+    notify: NotifyProcesses, fresh_broker: str, three: list[Receiver]
+) -> None:
+    well, ill, dead = three
+    floor, parts = Floor(seed=5, events=150), 5
+    for part, point in enumerate(("before_post:3", "after_post:4", "after_advance:2")):
+        await floor.produce(fresh_broker, part, parts)
+        await ended(notify.start(KILL_AT=point, SHORT_PAUSES="1"))
+    ill.mode = Mode.ERROR
+    child = notify.start(SHORT_PAUSES="1")
+    await floor.produce(fresh_broker, 3, parts)
+    for mode in (Mode.ERROR, Mode.TOO_MANY, Mode.CLOSE_AFTER_TAKING, Mode.HANG_UP):
+        ill.mode = mode
+        await more(ill, asked)
+    await floor.produce(fresh_broker, 4, parts)
+    await has(well, truth(floor))
+    ill.mode, ill.delay = Mode.WELL, 0.2
+    await has(ill, truth(floor))
+    await dead.up()
+    await has(dead, truth(floor))
+    for each in three:
+        each.require_order()
+    child.terminate()
+    await ended(child)
+    assert child.returncode == 0
+
+
+@pytest.mark.slow
+async def test_a_teller_that_slept_while_another_took_over_moves_no_place(
+    notify: NotifyProcesses, fresh_broker: str, broker_choice: str, database: str, three: list[Receiver]
+) -> None:
+    only_apache(broker_choice)  # the embedded one does not expire a stopped member
+    floor = Floor(seed=6, events=100)
+    await three[2].up()
+    sleeper = notify.start("0", PAUSE_AT="before_post:2", SHORT_PAUSES="1")
+    await floor.produce(fresh_broker, 0, 2)
+
+    async def asleep() -> bool:
+        return await asyncio.to_thread(state_of, sleeper.pid) == "T"
+
+    await until(asleep, "it sleeps", 120)
+    notify.start("1", SHORT_PAUSES="1")
+    await floor.produce(fresh_broker, 1, 2)
+    for each in three:
+        await has(each, truth(floor))
+    ends = {(name, p, len(log)) for name in ("well", "ill", "dead") for p, log in enumerate(floor.visits)}
+
+    async def settled() -> bool:
+        rows = await ask(database, "SELECT subscriber, partition, position FROM visits_told")
+        return {tuple(row) for row in rows} == ends
+
+    await until(settled, "every place is at the end", 120)
+    sleeper.send_signal(signal.SIGCONT)
+
+    async def noticed() -> bool:
+        return "somebody else" in notify.log or sleeper.poll() is not None
+
+    await until(noticed, "it has noticed", 120)
+    for each in three:
+        await has(each, truth(floor))
+    assert await settled()
+
+
+def state_of(pid: int) -> str:
+    """As Linux says it: T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @asynccontextmanager
