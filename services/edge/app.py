@@ -73,9 +73,12 @@ class Edge:
             *(SparkplugHost(settings, clock.now_us) for settings in file.nodes),
         ]
 
+    async def open(self) -> None:
+        """Open the queue. Raises SpoolLost; nothing was read yet."""
+        await self._spool.start()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. Raises SpoolLost."""
-        await self._spool.start()
         log.info("the queue is open; %d collectors start 队列已打开，启动采集", len(self.collectors))
         work = [self._forwarder.run(), self._census(), *map(self._collect, self.collectors)]
         tasks = [asyncio.create_task(each) for each in work]
@@ -125,7 +128,8 @@ async def serve(path: Path) -> int:
     try:
         file = EdgeFile(path)
         edge = Edge(file, metrics)
-    except BadEdge as error:
+        await edge.open()
+    except (BadEdge, SpoolLost) as error:
         log.error("%s", error)
         return 2
     metrics.listen("127.0.0.1", file.document.metrics_port or 0)

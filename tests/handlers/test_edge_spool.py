@@ -9,6 +9,7 @@ import pytest
 from services.adapters.spool import Spool
 from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, read_lanes, read_refused, refused_reasons
 from services.core.reading import Kind, Reading, Unreadable
+from services.edge.app import serve
 from services.edge.handler import Desk
 from tests.parts import until
 
@@ -143,6 +144,18 @@ async def test_two_programs_never_have_one_queue(spool: Spool, tmp_path: Path) -
     with pytest.raises(SpoolLost, match="in use"):
         await second.start()
     await second.stop()
+
+
+async def test_a_queue_that_cannot_be_opened_is_a_matter_of_settings(
+    spool: Spool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    edge = tmp_path / "edge.yaml"
+    edge.write_text(
+        f"server: {{url: 'http://127.0.0.1:1'}}\nspool: {{directory: '{tmp_path}'}}\n"
+        "scanners: {gate: {listen: '127.0.0.1:1', read_point: R}}\n"
+    )
+    assert await serve(edge) == 2
+    assert "is in use by another edge program" in caplog.text
 
 
 async def test_a_file_that_is_no_queue_is_said_and_left_alone(tmp_path: Path) -> None:
