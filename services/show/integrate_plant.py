@@ -50,6 +50,7 @@ def integrate_router(board: Board, clock: Clock, keyed: bool, ingest_url: str) -
                     for point in document.get("read_points", ())
                 ],
                 "work_units": [unit["id"] for unit in document.get("work_units", ())],
+                "product": next((product["id"] for product in document.get("products", ())), None),
                 "topics": {"scans": SCANS.name},
                 "epcis_context": CONTEXT,
                 "reasons": CURES,

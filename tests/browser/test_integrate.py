@@ -45,8 +45,9 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
 async def test_every_example_of_the_page_is_taken_as_it_stands(page: Page, demo: Running) -> None:
     await page.go(f"{demo.address}/integrate?lang=en")
     await page.until(READY, SECONDS)
-    examples = [text for text in await page.ask(EXAMPLES) if "kcat" not in text and "mvn" not in text]
-    assert len(examples) == 7
+    elsewhere = ("kcat", "mvn", "floorstream ")
+    examples = [text for text in await page.ask(EXAMPLES) if not any(word in text for word in elsewhere)]
+    assert len(examples) == 8
     broker = json.loads((demo.data_dir / "instance.json").read_text("utf-8"))["broker"]
     said = [typed(text, broker=broker) for text in examples]
     over_http = [text for text, example in zip(said, examples, strict=True) if "aiokafka" not in example]
@@ -54,6 +55,18 @@ async def test_every_example_of_the_page_is_taken_as_it_stands(page: Page, demo:
     events = [named(text) for text in said[:4]]
     assert [len(each) for each in events] == [1, 2, 1, 1]
     await accepted(demo.address, *(event for each in events for event in each))
+
+
+async def test_a_file_is_replayed_and_an_edge_file_is_right_as_they_stand(
+    page: Page, demo: Running, tmp_path: Path
+) -> None:
+    await page.go(f"{demo.address}/integrate?lang=en")
+    await page.until(READY, SECONDS)
+    replayed, edge = [text for text in await page.ask(EXAMPLES) if "floorstream " in text]
+    assert "1 lines read, 1 accepted, 0 refused" in typed(replayed, where=tmp_path, home=demo.home)
+    checked, _, begun = edge.rpartition("\n")
+    assert begun == "floorstream edge --config edge.yaml"
+    assert "edge.yaml" in typed(checked, where=tmp_path, home=demo.home)
 
 
 async def test_a_scan_is_checked_sent_and_followed(page: Page, demo: Running) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.integration.up_process import environment
 from tests.parts import until
 
 README = Path(__file__).parents[2] / "README.md"
@@ -16,10 +17,16 @@ READY = "document.querySelector('#ways pre') && document.querySelector('#rejects
 SECONDS = 60.0
 
 
-def typed(text: str, *, broker: str = "", where: Path | None = None, seconds: float = SECONDS) -> str:
-    """What a block says when it is run as it stands; curl does not tell a refusal by its exit code."""
+def typed(
+    text: str, *, broker: str = "", where: Path | None = None, home: Path | None = None, seconds: float = SECONDS
+) -> str:
+    """What a block says when it is run as it stands; curl does not tell a refusal by its exit code.
+
+    `home`: of the stack that floorstream's own commands find.
+    """
     program = [sys.executable, "-c", text] if text.startswith("import ") else ["bash", "-e", "-c", text]
-    known = {**os.environ, "FLOORSTREAM_KAFKA": broker}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    known = {**(os.environ if home is None else environment(home)), "PATH": path, "FLOORSTREAM_KAFKA": broker}
     done = subprocess.run(program, env=known, cwd=where, capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,7 +1,8 @@
 // The ways in as text to copy, filled with this plant's address, topics and names.
 
 import { aiokafka, java, kcat } from "/integrate/examples_kafka.js";
-import { body } from "/integrate/typed.js";
+import { edge, replay } from "/integrate/examples_programs.js";
+import { body, escaped, quoted } from "/integrate/typed.js";
 
 // Where keys are set, the shell holds the sender's in FLOORSTREAM_API_KEY.
 function curl(plant, address, path, type, sent) {
@@ -39,6 +40,14 @@ function epcis(readPoint) {
   };
 }
 
+function b2mml(product) {
+  const pieces = "<Quantity><QuantityString>100</QuantityString><DataType>decimal</DataType></Quantity>";
+  const made = `<MaterialDefinitionID>${product}</MaterialDefinitionID><MaterialUse>Produced</MaterialUse>${pieces}`;
+  const job = `<JobOrder><ID>MY-ORDER-1</ID><MaterialRequirement>${made}</MaterialRequirement></JobOrder>`;
+  return `<WorkSchedule xmlns="http://www.mesa.org/xml/B2MML"><ID>MY-PLAN</ID>
+<WorkRequest><ID>MY-ORDER</ID>${job}</WorkRequest></WorkSchedule>`;
+}
+
 // [word of the title, text]; what needs a read point or a work unit is left out where the plant has none.
 export function examples(plant, address) {
   const place = plant.read_points[0]?.id;
@@ -53,6 +62,8 @@ export function examples(plant, address) {
       ["integrate_aiokafka", aiokafka(plant.topics.scans, scan("MY-5"))],
       ["integrate_kcat", kcat(plant.topics.scans, scan("MY-4"))],
       ["integrate_java", java(plant.topics.scans, scan("MY-6"))],
+      ["integrate_file", replay(place)],
+      ["integrate_edge", edge(plant, address, place)],
       ["integrate_epcis", curl(plant, address, "/v1/epcis/capture", "application/json", body(epcis(place))).replaceAll("@floor@", plant.epcis_context)],
     );
   }
@@ -60,6 +71,10 @@ export function examples(plant, address) {
   if (unit !== undefined) {
     const event = { work_unit_id: unit, event_time: "@now@", state: "execute" };
     found.push(["integrate_machine", curl(plant, address, "/v1/machine-events", "application/json", body(event))]);
+  }
+  const product = plant.product;
+  if (product !== null) {
+    found.push(["integrate_b2mml", curl(plant, address, "/v1/b2mml", "application/xml", quoted(b2mml(escaped(product))))]);
   }
   found.push(["integrate_plant", `curl -i ${address}/v1/plant`]);
   return found;
