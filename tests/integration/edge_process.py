@@ -14,6 +14,8 @@ from services.embedded.process import free_port, wait_until
 from tests.integration.up_process import command, environment
 
 PATIENCE_SECONDS = 600.0
+OPEN = "the queue is open"
+"""Said once signals are listened to."""
 
 
 def nobody() -> str:
@@ -37,6 +39,7 @@ class EdgeProgram:
         self.file.write_text(f"{door}\n{collectors}\n", "utf-8")
         self._output = home / "edge.txt"
         self._process: subprocess.Popen[bytes] | None = None
+        self._openings = 0
 
     def __enter__(self) -> Self:
         """Nothing runs before `start`."""
@@ -67,13 +70,16 @@ class EdgeProgram:
 
     def start(self) -> None:
         """Another process."""
+        self._openings = self.said.count(OPEN)
         words = [*self.inside, *command("edge", "--config", str(self.file))]
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(words, env=environment(self.home), stdout=output, stderr=output)
 
     def end(self, how: str) -> int:
-        """By SIGKILL (`kill`) or as it is asked to (`terminate`); its exit code."""
+        """By SIGKILL (`kill`), or as it is asked to (`terminate`) once it listens; its exit code."""
         assert self._process is not None
+        if how == "terminate":
+            self.says(OPEN, self._openings + 1)
         getattr(self._process, how)()
         code = self._process.wait(PATIENCE_SECONDS)
         self._process = None
