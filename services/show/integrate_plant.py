@@ -8,6 +8,7 @@ from schemas.answers import SchemaFiles
 from schemas.generate import FOLDER
 from services.adapters.api_description import described, kinds, text
 from services.adapters.problems import NOT_FOUND, NOT_READY, Problem, retry_after
+from services.core.b2mml import NAMESPACE
 from services.core.cures import CURES
 from services.core.epcis_names import CONTEXT
 from services.ports import Clock
@@ -53,6 +54,7 @@ def integrate_router(board: Board, clock: Clock, keyed: bool, ingest_url: str) -
                 "product": next((product["id"] for product in document.get("products", ())), None),
                 "topics": {"scans": SCANS.name},
                 "epcis_context": CONTEXT,
+                "b2mml_namespace": NAMESPACE,
                 "reasons": CURES,
                 "keyed": keyed,
                 "ingest": ingest_url,

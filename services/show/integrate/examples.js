@@ -40,11 +40,11 @@ function epcis(readPoint) {
   };
 }
 
-function b2mml(product) {
+function b2mml(namespace, product) {
   const pieces = "<Quantity><QuantityString>100</QuantityString><DataType>decimal</DataType></Quantity>";
   const made = `<MaterialDefinitionID>${product}</MaterialDefinitionID><MaterialUse>Produced</MaterialUse>${pieces}`;
   const job = `<JobOrder><ID>MY-ORDER-1</ID><MaterialRequirement>${made}</MaterialRequirement></JobOrder>`;
-  return `<WorkSchedule xmlns="http://www.mesa.org/xml/B2MML"><ID>MY-PLAN</ID>
+  return `<WorkSchedule xmlns="${namespace}"><ID>MY-PLAN</ID>
 <WorkRequest><ID>MY-ORDER</ID>${job}</WorkRequest></WorkSchedule>`;
 }
 
@@ -74,7 +74,7 @@ export function examples(plant, address) {
   }
   const product = plant.product;
   if (product !== null) {
-    found.push(["integrate_b2mml", curl(plant, address, "/v1/b2mml", "application/xml", quoted(b2mml(escaped(product))))]);
+    found.push(["integrate_b2mml", curl(plant, address, "/v1/b2mml", "application/xml", quoted(b2mml(plant.b2mml_namespace, escaped(product))))]);
   }
   found.push(["integrate_plant", `curl -i ${address}/v1/plant`]);
   return found;
