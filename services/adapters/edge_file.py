@@ -9,6 +9,7 @@ from schemas.plant_document import Identifiers
 from services.adapters.edge_brokers import nodes_settings, topics_settings
 from services.adapters.edge_folders import folder_settings
 from services.adapters.front_door import FrontDoor
+from services.adapters.scanner_reads import ReadSettings
 from services.adapters.serial_scanner import SerialSettings
 from services.adapters.tcp_scanner import ScannerSettings
 from services.core.records import BadFile
@@ -75,22 +76,22 @@ def _read(path: Path) -> EdgeDocument:
         raise BadEdge("\n".join(f"{path}:{p.line}: {p.key}: {p.en} / {p.zh}" for p in error.problems)) from None
 
 
-def _scanner(name: str, scanner: Scanner) -> ScannerSettings:
-    address = scanner.connect if scanner.listen is None else scanner.listen
-    assert address is not None
-    host, port = host_and_port(address)
+def _reads(name: str, scanner: Scanner) -> ReadSettings:
     within = scanner.heard_within
-    return ScannerSettings(
-        name, scanner.source or name, host, port, scanner.listen is not None, scanner.read_point, scanner.read_points,
+    return ReadSettings(
+        name, scanner.source or name, scanner.read_point, scanner.read_points,
         scanner.identifiers is Identifiers.GS1, frozenset(scanner.ignore), scanner.encoding,
         None if within is None else within / 1e6,
     )  # fmt: skip
 
 
+def _scanner(name: str, scanner: Scanner) -> ScannerSettings:
+    address = scanner.connect if scanner.listen is None else scanner.listen
+    assert address is not None
+    host, port = host_and_port(address)
+    return ScannerSettings(_reads(name, scanner), host, port, scanner.listen is not None)
+
+
 def _serial(name: str, scanner: Scanner, device: str) -> SerialSettings:
-    within = scanner.heard_within
-    return SerialSettings(
-        name, scanner.source or name, device, scanner.speed or DEFAULT_SPEED, scanner.framing or DEFAULT_FRAMING,
-        scanner.read_point, scanner.read_points, scanner.identifiers is Identifiers.GS1, frozenset(scanner.ignore),
-        scanner.encoding, None if within is None else within / 1e6,
-    )  # fmt: skip
+    speed, framing = scanner.speed or DEFAULT_SPEED, scanner.framing or DEFAULT_FRAMING
+    return SerialSettings(_reads(name, scanner), device, speed, framing)

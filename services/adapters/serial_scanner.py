@@ -11,10 +11,10 @@ import fcntl
 import logging
 import os
 import termios
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from services.adapters.scanner_reads import ScannerReads
+from services.adapters.scanner_reads import ReadSettings, ScannerReads
 from services.core.scanner_lines import Lines
 from services.ports import Notes, Take
 
@@ -32,17 +32,10 @@ _STOP = {"1": 0, "2": termios.CSTOPB}
 class SerialSettings:
     """One scanner of the edge file. `framing`: bits, parity, stop bits, such as 8N1."""
 
-    name: str
-    source: str
+    reads: ReadSettings
     device: str
     speed: int
     framing: str
-    read_point: str | None
-    read_points: Mapping[str, str] = field(default_factory=dict)
-    keep_symbology: bool = False
-    ignore: frozenset[str] = frozenset()
-    encoding: str = "utf-8"
-    heard_within_s: float | None = None
 
 
 class SerialScanner:
@@ -51,7 +44,7 @@ class SerialScanner:
     def __init__(self, settings: SerialSettings, now_us: Callable[[], int]) -> None:
         """Nothing is opened before run()."""
         self._settings = settings
-        self._reads = ScannerReads(settings, now_us)
+        self._reads = ScannerReads(settings.reads, now_us)
         self._said = float("-inf")
         self.up = False
         """Is the device open?"""
@@ -59,7 +52,7 @@ class SerialScanner:
     @property
     def name(self) -> str:
         """See ports.Collector."""
-        return self._settings.name
+        return self._settings.reads.name
 
     async def run(self, take: Take, notes: Notes) -> None:
         """See ports.Collector."""
@@ -105,7 +98,7 @@ class SerialScanner:
             await self._reads.ended(lines, take)
 
     def _wait_from_now(self, silence: asyncio.Timeout) -> None:
-        within = self._settings.heard_within_s
+        within = self._settings.reads.heard_within_s
         if within is not None:
             silence.reschedule(asyncio.get_running_loop().time() + within)
 

@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from services.adapters.scanner_reads import ScannerReads
+from services.adapters.scanner_reads import ReadSettings, ScannerReads
 from services.core.scanner_lines import Lines
 from services.ports import Notes, Take
 
@@ -27,19 +27,12 @@ KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_
 
 @dataclass(frozen=True)
 class ScannerSettings:
-    """One scanner of the edge file, or those that connect to one port. `heard_within_s` None: silence is no trouble."""
+    """One scanner of the edge file, or those that connect to one port."""
 
-    name: str
-    source: str
+    reads: ReadSettings
     host: str
     port: int
     listens: bool
-    read_point: str | None
-    read_points: Mapping[str, str] = field(default_factory=dict)
-    keep_symbology: bool = False
-    ignore: frozenset[str] = frozenset()
-    encoding: str = "utf-8"
-    heard_within_s: float | None = None
 
 
 class TcpScanner:
@@ -48,7 +41,7 @@ class TcpScanner:
     def __init__(self, settings: ScannerSettings, now_us: Callable[[], int]) -> None:
         """Nothing is connected before run()."""
         self._settings = settings
-        self._reads = ScannerReads(settings, now_us)
+        self._reads = ScannerReads(settings.reads, now_us)
         self._open: set[asyncio.StreamWriter] = set()
         self.port = settings.port
         """Where it listens, once it does."""
@@ -56,7 +49,7 @@ class TcpScanner:
     @property
     def name(self) -> str:
         """See ports.Collector."""
-        return self._settings.name
+        return self._settings.reads.name
 
     @property
     def up(self) -> bool:
@@ -113,7 +106,7 @@ class TcpScanner:
         log.info("%s: connected with %s 已连接", self.name, peer)
         why = "closed"
         try:
-            while data := await asyncio.wait_for(reader.read(PIECE), self._settings.heard_within_s):
+            while data := await asyncio.wait_for(reader.read(PIECE), self._settings.reads.heard_within_s):
                 await self._reads.take(lines, data, peer, take)
         except TimeoutError:
             why = "silent"

@@ -25,8 +25,13 @@ def test_the_example_is_right_and_paths_begin_at_its_folder(tmp_path: Path, caps
     edge = EdgeFile(file)
     assert edge.spool_directory == tmp_path / "spool"
     connects, listens = edge.scanners()
-    assert (connects.host, connects.port, connects.listens, connects.source) == ("192.168.0.10", 2112, False, "gate-1")
-    assert (listens.listens, listens.source, listens.heard_within_s) == (True, "gate", 600.0)
+    assert (connects.host, connects.port, connects.listens, connects.reads.source) == (
+        "192.168.0.10",
+        2112,
+        False,
+        "gate-1",
+    )
+    assert (listens.listens, listens.reads.source, listens.reads.heard_within_s) == (True, "gate", 600.0)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from services.adapters.clock import SystemClock, moment
 from services.adapters.front_door import FrontDoor
+from services.adapters.scanner_reads import ReadSettings
 from services.adapters.spool import Spool
 from services.adapters.spool_file import Lane, Refused
 from services.adapters.tcp_scanner import ScannerSettings, TcpScanner
@@ -148,10 +149,8 @@ async def test_an_event_read_by_a_wrong_clock_and_sent_late_is_at_its_time(spool
 
 
 async def test_reads_of_a_scanner_that_connects_are_scans_at_its_read_point(spool: Spool) -> None:
-    settings = ScannerSettings(
-        "gate", "gate", "127.0.0.1", 0, True, None, {"127.0.0.1": "OP10-IN"}, ignore=frozenset({"HB"})
-    )
-    scanner = TcpScanner(settings, SystemClock().now_us)
+    reads = ReadSettings("gate", "gate", None, {"127.0.0.1": "OP10-IN"}, ignore=frozenset({"HB"}))
+    scanner = TcpScanner(ScannerSettings(reads, "127.0.0.1", 0, True), SystemClock().now_us)
     reading = asyncio.create_task(scanner.run(desk(spool).take, desk(spool)))
     await until(lambda: asyncio.sleep(0, scanner.port != 0), "it listens")
     async with memory_floor() as floor, forwarding_to(floor, spool) as (_, heard):
@@ -180,7 +179,8 @@ async def test_a_scanner_that_listens_is_connected_with_again_whenever_it_went(s
 
     server = await asyncio.start_server(send_one, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    scanner = TcpScanner(ScannerSettings("gate", "gate", "127.0.0.1", port, False, "OP10-IN"), SystemClock().now_us)
+    reads = ReadSettings("gate", "gate", "OP10-IN")
+    scanner = TcpScanner(ScannerSettings(reads, "127.0.0.1", port, False), SystemClock().now_us)
     reading = asyncio.create_task(scanner.run(desk(spool).take, desk(spool)))
 
     async def three() -> bool:

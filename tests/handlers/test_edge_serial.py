@@ -12,6 +12,7 @@ import pytest
 
 from services.adapters import serial_scanner
 from services.adapters.clock import SystemClock
+from services.adapters.scanner_reads import ReadSettings
 from services.adapters.serial_scanner import SerialScanner, SerialSettings
 from services.adapters.spool import Spool
 from services.adapters.spool_file import Lane, Queued
@@ -66,10 +67,8 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
 @contextlib.asynccontextmanager
 async def scanning(spool: Spool, device: Path, heard_within_s: float | None = None) -> AsyncIterator[SerialScanner]:
     """The collector at work."""
-    settings = SerialSettings(
-        "desk", "desk", str(device), 19_200, "8N2", "IN", ignore=frozenset({"HB"}), heard_within_s=heard_within_s
-    )
-    scanner = SerialScanner(settings, SystemClock().now_us)
+    reads = ReadSettings("desk", "desk", "IN", ignore=frozenset({"HB"}), heard_within_s=heard_within_s)
+    scanner = SerialScanner(SerialSettings(reads, str(device), 19_200, "8N2"), SystemClock().now_us)
     desk = Desk("desk", spool, lambda collector, taken, unreadable: None)
     running = asyncio.create_task(scanner.run(desk.take, desk))
     try:
