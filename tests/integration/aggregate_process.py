@@ -16,6 +16,7 @@ from tests.parts import OPERATION_PARTITIONS, SCAN_PARTITIONS
 from tests.stage_process import StageProcesses
 
 ROOT = Path(__file__).parents[2]
+THE_PLANT = "the plant"
 
 
 class AggregateProcesses(StageProcesses):
@@ -85,6 +86,12 @@ class Shown:
             if key != topology.PLANT_KEY and partition == partition_of(key.decode(), OPERATION_PARTITIONS)
         }
 
+    def summed_at(self, name: str) -> int:
+        """As of when the state of an operation, or of THE_PLANT, was summed up: microseconds since 1970."""
+        state = self.plant() if name == THE_PLANT else self.states()[name]
+        assert state is not None, f"nothing was published of {name}"
+        return int(state["as_of_us"])
+
     def plant(self) -> dict[str, Any] | None:
         """The plant's state."""
         value = self.latest.get((0, topology.PLANT_KEY))
@@ -111,5 +118,5 @@ class Expected:
         ]
         plant = shown.plant()
         if plant is None or plant != json.loads(aggregate_wire.plant_state(operations.plant(plant["as_of_us"]))):
-            wrong.append("the plant")
+            wrong.append(THE_PLANT)
         return wrong
