@@ -9,7 +9,8 @@ from enum import Enum, auto
 READ_AGAIN_S = 3.0
 """Frames that were fetched and then cleared in a rebalance come again only if somebody asks for them."""
 ROUNDS = 3
-"""Fetched rounds that must have come through besides: in a backlog the other partitions take their turns first."""
+"""Fetched rounds per watched partition that must have come through besides: in a backlog an answer of the broker holds
+one partition or two, and the others take their turns first."""
 GIVE_UP_S = 60.0
 """A new process joins the group anew, which has always helped."""
 
@@ -68,7 +69,7 @@ class Progress:
         if standing is None or standing.offset != offset or end is None or end <= offset + 1:
             self._standing[partition] = _Standing(offset, now, now, fetched)
             return Judgement.FINE
-        if fetched - standing.round < ROUNDS:
+        if fetched - standing.round < ROUNDS * len(self._standing):
             return Judgement.FINE
         if now - standing.since > GIVE_UP_S:
             return Judgement.STUCK

@@ -65,6 +65,16 @@ def test_records_that_are_not_among_those_of_three_rounds_are_asked_for() -> Non
     assert judgement is Judgement.READ_AGAIN
 
 
+def test_every_other_partition_may_take_its_turns_first() -> None:
+    progress, judged = Progress(), []
+    for round in range(40):
+        for partition in range(1, 8):
+            progress.judge(partition, round, 100, round, float(round))
+        judged.append(progress.judge(0, -1, 100, round, float(round)))
+    first = judged.index(Judgement.READ_AGAIN)
+    assert 20 <= first <= 30
+
+
 def test_where_no_frame_is_taken_the_rounds_of_the_consumer_count() -> None:
     rounds = Rounds()
     rounds.taken(3, 0.0)
