@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services import topology
 from services.adapters.migrate import migrate
+from services.adapters.topics import start_admin
 from services.embedded.apache_kafka import ApacheKafka
 from services.embedded.broker import Broker
 from services.embedded.database import Database
@@ -71,9 +72,9 @@ async def fresh_broker(broker_choice: str, tmp_path: Path) -> AsyncIterator[str]
 async def make_topics(address: str) -> None:
     """The topics of topology.py, empty."""
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
-    await admin.start()
     names = [*(topic.name for topic in topology.TOPICS), topology.UNITS_CHANGELOG]
     try:
+        await start_admin(admin)
         old = set(names) & set(await admin.list_topics())
         if old:
             await admin.delete_topics(sorted(old))

@@ -10,14 +10,14 @@ from time import monotonic
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 
 from services import topology
 from services.settings import KafkaSettings
 
 APPEAR_SECONDS = 30.0
 HEARD_SECONDS = 5.0
-"""So long another broker may not have heard of a topic yet that one has made."""
+"""So long another broker may not have heard of a topic yet that one has made, or one of itself that has just begun."""
 POLL_SECONDS = 0.1
 SAFE_REPLICATION = 3
 
@@ -52,7 +52,7 @@ async def create_topics(kafka: KafkaSettings) -> list[str]:
     wanted = wanted_topics(kafka)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, client_id="floorstream-topics")
     try:
-        await admin.start()
+        await start_admin(admin)
         existing = await _partitions(admin, wanted)
         _require_same(wanted, existing)
         missing = [topic for topic in wanted if topic.name not in existing]
@@ -72,8 +72,8 @@ async def require_topics(kafka: KafkaSettings, names: Collection[str] = ()) -> N
     """
     wanted = [topic for topic in wanted_topics(kafka) if not names or topic.name in names]
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, client_id="floorstream-topics")
-    await admin.start()
     try:
+        await start_admin(admin)
         missing = await _missing(admin, wanted)
         deadline = monotonic() + HEARD_SECONDS
         while missing and monotonic() < deadline:
@@ -83,6 +83,24 @@ async def require_topics(kafka: KafkaSettings, names: Collection[str] = ()) -> N
         await admin.close()
     if missing:
         raise TopicsError(f"topics are missing: {', '.join(missing)}. Make them with `floorstream topics create`")
+
+
+async def start_admin(admin: Any) -> None:
+    """Connect to a broker that names a node to ask: one that begins takes connections a little earlier.
+
+    Raises KafkaError.
+    """
+    await admin.start()
+    deadline = monotonic() + HEARD_SECONDS
+    while True:
+        try:
+            await admin.list_topics()
+        except NodeNotReadyError:
+            if monotonic() > deadline:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 async def _missing(admin: Any, wanted: Collection[WantedTopic]) -> list[str]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import NodeNotReadyError
 
 from services import settings, topology
 from services.adapters import topics
-from services.adapters.topics import TopicsError, create_topics, require_topics
+from services.adapters.topics import TopicsError, create_topics, require_topics, start_admin
 from services.embedded.broker import Broker
 from services.settings import KafkaSettings
 
@@ -50,6 +51,29 @@ async def test_all_topics_are_made_with_their_partitions(empty_broker: KafkaSett
 async def test_the_second_time_nothing_is_made(empty_broker: KafkaSettings) -> None:
     await create_topics(empty_broker)
     assert await create_topics(empty_broker) == []
+
+
+class Beginning:
+    """The admin client of a broker that takes connections and names itself at the third question only."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def list_topics(self) -> list[str]:
+        """The question."""
+        self.asked += 1
+        if self.asked < 3:
+            raise NodeNotReadyError
+        return []
+
+
+async def test_a_broker_that_does_not_know_itself_yet_is_asked_again() -> None:
+    admin = Beginning()
+    await start_admin(admin)
+    assert admin.asked == 3
 
 
 async def test_another_number_of_partitions_is_refused_by_name(empty_broker: KafkaSettings) -> None:
