@@ -207,18 +207,18 @@ def _work(file: SpoolFile, calls: Sequence[_Call]) -> None:
             except SpoolFull as full:  # raised before anything was written
                 answers.append((call, None, full))
         file.commit()
-    except sqlite3.Error as error:
+    except Exception as error:  # a thread that ended would let everybody wait for ever
         said = _meaning(error)
-        answers = [(call, None, said) for call in calls]
         try:
             file.roll_back()
         except sqlite3.Error as again:
-            log.error("the queue could not be rolled back: %s", again)
+            said = SpoolLost(f"the queue could not be rolled back: {again}")
+        answers = [(call, None, said) for call in calls]
     for call, result, failure in answers:
         _answer(call, result, failure)
 
 
-def _meaning(error: sqlite3.Error) -> Exception:
+def _meaning(error: Exception) -> Exception:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return SpoolFull()

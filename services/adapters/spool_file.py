@@ -179,7 +179,7 @@ class SpoolFile:
     def refuse(self, refused: Sequence[Refused]) -> None:
         """Keep what will not count; of very much, the newest."""
         if refused:
-            self._database.executemany(self._sql["refuse"], refused)
+            self._database.executemany(self._sql["refuse"], [_writable(each) for each in refused])
             self._database.execute(self._sql["forget_refused"], (MOST_REFUSED,))
 
     def note(self, collector: str, key: str) -> str | None:
@@ -262,6 +262,13 @@ def refused_reasons(database: sqlite3.Connection) -> list[tuple[str, str, int]]:
     """Source, reason, how many are kept."""
     found: Any = database.execute(statements("spool")["refused_reasons"]).fetchall()
     return list(found)
+
+
+def _writable(refused: Refused) -> tuple[object, ...]:
+    """Names of files and words of servers may hold halves of surrogate pairs, which no database can hold."""
+    return tuple(
+        value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value for value in refused
+    )
 
 
 def _span(lane: int) -> tuple[int, int]:

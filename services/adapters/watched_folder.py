@@ -6,6 +6,7 @@ missed and nothing is doubled. Files are only read, never moved or removed.
 
 import asyncio
 import fnmatch
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -86,7 +87,7 @@ class WatchedFolder:
 
     async def remember(self, notes: Notes) -> None:
         """What was read already."""
-        found = {key.removeprefix(NOTE): Noted.of_text(text) for key, text in (await notes.find(NOTE)).items()}
+        found = {_named(key): Noted.of_text(text) for key, text in (await notes.find(NOTE)).items()}
         self._notes = {name: noted for name, noted in found.items() if noted is not None}
 
     async def look(self, take: Take) -> None:
@@ -132,8 +133,8 @@ class WatchedFolder:
             return
         adopted = {new: self._notes[old] for new, old in names.items()}
         gone = [old for old in names.values() if old not in adopted]
-        notes = {NOTE + name: noted.text() for name, noted in adopted.items()}
-        await take([], notes=notes | dict.fromkeys((NOTE + name for name in gone), None))
+        notes = {_key(name): noted.text() for name, noted in adopted.items()}
+        await take([], notes=notes | dict.fromkeys(map(_key, gone), None))
         for name in gone:
             del self._notes[name]
         self._notes.update(adopted)
@@ -177,7 +178,7 @@ class WatchedFolder:
             if batch.ended and (not growing or place.mark >= seen.size or batch.trouble is not None):
                 noted = noted.all_of(seen)
             if noted != self._notes.get(seen.name):
-                await take(batch.readings, notes={NOTE + seen.name: noted.text()}, unreadable=batch.unreadable)
+                await take(batch.readings, notes={_key(seen.name): noted.text()}, unreadable=batch.unreadable)
                 self._notes[seen.name] = noted
             if batch.ended:
                 self._say(seen, file, batch)
@@ -214,9 +215,19 @@ class WatchedFolder:
     async def _forget(self, there: list[Seen], take: Take) -> None:
         names = forgotten(self._notes, there)
         if names:
-            await take([], notes={NOTE + name: None for name in names})
+            await take([], notes=dict.fromkeys(map(_key, names), None))
             for name in names:
                 del self._notes[name]
+
+
+def _key(name: str) -> str:
+    """The key of a file's note: a name that is not UTF-8 is no text that a database holds."""
+    return NOTE + json.dumps(name)[1:-1]
+
+
+def _named(key: str) -> str:
+    name: str = json.loads(f'"{key.removeprefix(NOTE)}"')
+    return name
 
 
 def _unreadable(source: str, name: str, bad: BadRecord) -> Unreadable:

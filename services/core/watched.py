@@ -66,7 +66,7 @@ class Noted:
 
     def text(self) -> str:
         """As a note."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self))
 
     @classmethod
     def of_text(cls, text: str) -> "Noted | None":

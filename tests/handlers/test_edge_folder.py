@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -216,3 +217,14 @@ async def test_a_folder_that_is_away_is_waited_for(program: Program, tmp_path: P
     (program.files / "a.csv").write_bytes(export(["U1"]))
     await program.looks()
     assert program.units() == ["U1"]
+
+
+async def test_a_file_whose_name_is_not_utf_8_is_read_like_any_other(program: Program) -> None:
+    name = os.fsdecode("报工.csv".encode("gb18030"))
+    (program.files / name).write_bytes(export(["U1"]) + b"\xff\xff,t,start\n")
+    for _ in range(2):
+        await program.looks(2)
+    (program.files / name).rename(program.files / os.fsdecode("旧.csv".encode("gb18030")))
+    await program.looks(2)
+    assert program.units() == ["U1"]
+    assert len(program.refused()) == 1

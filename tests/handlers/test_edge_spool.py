@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from services.adapters.spool import Spool
-from services.adapters.spool_file import NAME, Lane, SpoolLost, open_database, read_lanes, read_refused, refused_reasons
+from services.adapters.spool_file import (
+    NAME,
+    Lane,
+    Refused,
+    SpoolLost,
+    open_database,
+    read_lanes,
+    read_refused,
+    refused_reasons,
+)
 from services.core.reading import Kind, Reading, Unreadable
 from services.edge.app import serve
 from services.edge.handler import Desk
@@ -165,3 +174,24 @@ async def test_a_file_that_is_no_queue_is_said_and_left_alone(tmp_path: Path) ->
         await queue.start()
     await queue.stop()
     assert (tmp_path / NAME).read_bytes() == b"this is no database" * 1000
+
+
+async def test_what_no_database_can_hold_ends_the_program_and_never_lets_it_wait_for_ever(spool: Spool) -> None:
+    await desk(spool).take(scans(1))
+    async with asyncio.timeout(10):
+        with pytest.raises(SpoolLost, match="surrogates"):
+            await desk(spool).take(scans(2), notes={"position": "\udcff"})
+        await desk(spool).take(scans(3))
+    (lane,) = await spool.lanes()
+    assert await ids(spool, lane) == [b"mes-1", b"mes-3"], "all or nothing"
+
+
+async def test_words_of_a_server_that_are_no_text_are_kept_all_the_same(spool: Spool) -> None:
+    await desk(spool).take(scans(1))
+    (lane,) = await spool.lanes()
+    (queued,) = await spool.head(lane.lane, 1, ROOM)
+    async with asyncio.timeout(10):
+        await spool.settle(
+            lane.lane, queued.id, 0, [Refused(1, "mes", "scan", "\ud800", "malformed", "\udfff", "", queued.body)]
+        )
+    assert [(each.queued, each.refused) for each in await spool.lanes()] == [(0, 1)]
