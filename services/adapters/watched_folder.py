@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
+from typing import NamedTuple
 
 from services.adapters.files.csv_rows import NotYet
 from services.adapters.files.mapped import EventFile
@@ -55,6 +56,19 @@ class _Batch:
     place: Place | None = None
     trouble: BadFile | None = None
     ended: bool = False
+
+
+class _OnDisk(NamedTuple):
+    """A file that is read. `known_by`: what it is known by at a place."""
+
+    path: Path
+    seen: Seen
+    known_by: Callable[[Path, Place], str]
+
+    def stands(self) -> str:
+        """The same as long as it is that file and what was seen of it was not written over; more may be added."""
+        found = self.path.stat()
+        return f"{found.st_dev} {found.st_ino} {self.known_by(self.path, Place(self.seen.size, 0))}"
 
 
 class WatchedFolder:
@@ -150,10 +164,13 @@ class WatchedFolder:
         still_s = self._still_for(seen)
         if not of_lines and still_s < self._settings.settled_s:
             return
-        known_by = _compared if of_lines else _whole
-        if noted.mark and await asyncio.to_thread(known_by, path, noted.place) != noted.compared:
+        file = _OnDisk(path, seen, _compared if of_lines else _whole)
+        stands = await asyncio.to_thread(file.stands)
+        if not stands.startswith(f"{seen.device} {seen.inode} "):
+            return  # another file by now: the next look knows where this one went
+        if noted.mark and await asyncio.to_thread(file.known_by, path, noted.place) != noted.compared:
             noted = afresh(seen)
-        await self._read(path, seen, noted, of_lines and still_s < self._settings.last_line_s, known_by, take)
+        await self._read(file, stands, noted, of_lines and still_s < self._settings.last_line_s, take)
 
     def _still_for(self, seen: Seen) -> float:
         """Seconds since it was seen to change."""
@@ -163,17 +180,18 @@ class WatchedFolder:
             return 0.0
         return monotonic() - before[1]
 
-    async def _read(
-        self, path: Path, seen: Seen, noted: Noted, growing: bool, known_by: Callable[[Path, Place], str], take: Take
-    ) -> None:
-        settings = self._settings
+    async def _read(self, on_disk: _OnDisk, stands: str, noted: Noted, growing: bool, take: Take) -> None:
+        """`stands`: as it stood before anything of it was read or compared."""
+        settings, path, seen = self._settings, on_disk.path, on_disk.seen
         form = replace(settings.form, encoding=noted.encoding or settings.form.encoding)
         file = EventFile(path, form, settings.mapping, settings.time_zone, noted.name)
         events = file.events(noted.place, as_they_stand=False, growing=growing)
         while True:
             batch = await asyncio.to_thread(self._batch, events, seen.name, growing)
             place = batch.place or file.place
-            compared = await asyncio.to_thread(known_by, path, place)
+            compared = await asyncio.to_thread(on_disk.known_by, path, place)
+            if await asyncio.to_thread(on_disk.stands) != stands:
+                return  # written anew meanwhile: a place in one is none in the other; the next look begins again
             noted = noted.at(seen, place, file.encoding or noted.encoding, compared)
             if batch.ended and (not growing or place.mark >= seen.size or batch.trouble is not None):
                 noted = noted.all_of(seen)

@@ -3,18 +3,20 @@
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from services.adapters.files.mapped import columns_mapping
+from services.adapters.files.mapped import EventFile, columns_mapping
 from services.adapters.spool import Spool
 from services.adapters.spool_file import NAME, open_database, read_refused
 from services.adapters.watched_folder import FolderSettings, WatchedFolder
 from services.core.reading import Reading, Unreadable
+from services.core.records import BadRecord, FileEvent
+from services.core.watched import Seen
 from services.edge.handler import Desk
 from services.ports import NO_NOTES, Take
 from tests.event_files import as_csv, as_xes, as_xlsx
@@ -228,3 +230,53 @@ async def test_a_file_whose_name_is_not_utf_8_is_read_like_any_other(program: Pr
     await program.looks(2)
     assert program.units() == ["U1"]
     assert len(program.refused()) == 1
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+async def test_a_file_that_is_written_anew_while_it_is_read_is_read_from_its_begin(
+    program: Program, monkeypatch: pytest.MonkeyPatch, name: str, replaced: bool
+) -> None:
+    contents = [_content(name, ["U1", "U2"]), _content(name, ["V1", "V2", "V3"])]
+    file, new = program.files / name, program.files / "new.tmp"
+    file.write_bytes(contents.pop(0))
+    events = EventFile.events
+
+    def events_and_another_file(self: EventFile, *args: Any, **more: Any) -> Iterator[FileEvent | BadRecord]:
+        yield from events(self, *args, **more)
+        if contents:
+            written = new if replaced else file
+            written.write_bytes(contents.pop(0))
+            written.replace(file)
+
+    monkeypatch.setattr(EventFile, "events", events_and_another_file)
+    await program.looks(3)
+    assert program.units()[-3:] == ["V1", "V2", "V3"]
+
+
+async def test_a_log_that_is_rotated_while_the_folder_is_listed_is_read_once(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = program.files / "log.csv"
+    log.write_bytes(export(["U1"]))
+    await program.looks()
+    listed = WatchedFolder._listed
+
+    def listed_and_rotated(self: WatchedFolder) -> list[Seen]:
+        there = listed(self)
+        if not (program.files / "log.csv.1").exists():
+            log.rename(program.files / "log.csv.1")
+            log.write_bytes(export(["U2"]))
+        return there
+
+    with log.open("ab") as still_open:
+        still_open.write(line("T1").encode())
+    monkeypatch.setattr(WatchedFolder, "_listed", listed_and_rotated)
+    await program.looks(3)
+    assert sorted(program.units()) == ["T1", "U1", "U2"]
+
+
+def _content(name: str, units: Sequence[str]) -> bytes:
+    if name.endswith(".csv"):
+        return export(units)
+    return as_xlsx([{"序列号": unit, "时间": "t", "动作": "start"} for unit in units])
