@@ -5,6 +5,7 @@ missed and nothing is doubled. Files are only read, never moved or removed.
 """
 
 import asyncio
+import contextlib
 import fnmatch
 import json
 import logging
@@ -130,15 +131,21 @@ class WatchedFolder:
             log.warning("%s: %s: %s: tried again 无法读取，将重试", self.name, what, error.strerror)
 
     def _listed(self) -> list[Seen]:
+        """Files that are wanted, and those that were known by a name that was: a log has its last lines then, too."""
         there = []
+        known = {noted.inode for noted in self._notes.values() if noted.inode and self._is_wanted(noted.name)}
         with os.scandir(self._settings.directory) as entries:
             for entry in entries:
-                if is_passed_over(entry.name) or not fnmatch.fnmatch(entry.name, self._settings.pattern):
+                if is_passed_over(entry.name) or not (self._is_wanted(entry.name) or entry.inode() in known):
                     continue
-                if entry.is_file():
-                    found = entry.stat()
-                    there.append(Seen(entry.name, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+                with contextlib.suppress(OSError):  # it has gone meanwhile, or leads to where we may not look
+                    if entry.is_file():
+                        found = entry.stat()
+                        there.append(Seen(entry.name, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
         return sorted(there, key=lambda seen: (seen.modified_ns, seen.name))
+
+    def _is_wanted(self, name: str) -> bool:
+        return fnmatch.fnmatch(name, self._settings.pattern)
 
     async def _follow(self, there: list[Seen], take: Take) -> None:
         """What was moved is known by its new name."""
@@ -156,8 +163,8 @@ class WatchedFolder:
             log.info("%s: %s was %s 文件已改名", self.name, new, old)
 
     async def _file(self, seen: Seen, take: Take) -> None:
-        noted = self._notes.get(seen.name) or afresh(seen)
-        if noted.read_so(seen):
+        noted, is_wanted = self._notes.get(seen.name) or afresh(seen), self._is_wanted(seen.name)
+        if noted.read_so(seen) or not (is_wanted or (noted.mark and self._is_wanted(noted.name))):
             return
         path = self._settings.directory / seen.name
         of_lines = format_of(path, self._settings.form) in OF_LINES
@@ -169,6 +176,8 @@ class WatchedFolder:
         if not stands.startswith(f"{seen.device} {seen.inode} "):
             return  # another file by now: the next look knows where this one went
         if noted.mark and await asyncio.to_thread(file.known_by, path, noted.place) != noted.compared:
+            if not is_wanted:
+                return
             noted = afresh(seen)
         await self._read(file, stands, noted, of_lines and still_s < self._settings.last_line_s, take)
 

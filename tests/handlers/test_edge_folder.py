@@ -280,3 +280,25 @@ def _content(name: str, units: Sequence[str]) -> bytes:
     if name.endswith(".csv"):
         return export(units)
     return as_xlsx([{"序列号": unit, "时间": "t", "动作": "start"} for unit in units])
+
+
+async def test_the_last_lines_of_a_log_are_read_under_whatever_name_it_has_then(program: Program) -> None:
+    log, old = program.files / "log.csv", program.files / "log.csv.1"
+    log.write_bytes(export(["U1"]))
+    (program.files / "notes.txt").write_bytes(export(["X1"]))
+    await program.looks(pattern="*.csv")
+    log.write_bytes(export(["U1", "U2"]))
+    log.rename(old)
+    log.write_bytes(export(["U3"]))
+    await program.looks(2, pattern="*.csv")
+    old.write_bytes(b"another file, to which its inode was given again")
+    await program.looks(2, pattern="*.csv")
+    assert sorted(program.units()) == ["U1", "U2", "U3"]
+    assert program.refused() == []
+
+
+async def test_a_name_that_leads_nowhere_hinders_nothing(program: Program) -> None:
+    (program.files / "loop.csv").symlink_to("loop.csv")
+    (program.files / "a.csv").write_bytes(export(["U1"]))
+    await program.looks()
+    assert program.units() == ["U1"]
