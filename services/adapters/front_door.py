@@ -110,4 +110,4 @@ def _said(response: httpx.Response, problem: Mapping[str, Any]) -> str:
 
 def _asked(response: httpx.Response) -> float:
     text = response.headers.get("retry-after", "")
-    return float(text) if text.isdigit() and len(text) < 6 else 0.0
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0

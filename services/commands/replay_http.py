@@ -106,6 +106,9 @@ async def _deal(lanes: list[Lane], lines: Iterable[OfFile], source: str, rate: f
             for lane in lanes:
                 await lane.cut()
         unit, named = _unit_and_source(line)
+        if named == "":
+            tally.bad_source(path, line)
+            continue
         await lanes[partition_of(unit, len(lanes))].put(named or source, tally.begin(path, line))
     for lane in lanes:
         await lane.end()

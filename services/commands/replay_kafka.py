@@ -33,6 +33,9 @@ async def over_kafka(brokers: str, lines: Iterable[OfFile], source: str, rate: f
                 tally.cannot_be_sent(path, line, "machine", "machine events go --via http 设备事件请用 --via http")
                 continue
             found = whose(line)
+            if found.source == "":
+                tally.bad_source(path, line)
+                continue
             key = found.unit_id.encode() or None
             headers = [(SOURCE_HEADER, (found.source or source).encode())]
             # Where the unit cannot be read any partition is right, but always the same one for the same bytes.

@@ -40,8 +40,9 @@ class RefusedReport:
             if self._file is None:
                 begins = not (self._go_on and self.path.exists())
                 self._file = self.path.open(
-                    "w" if begins else "a", encoding="utf-8-sig" if begins else "utf-8", newline=""
-                )
+                    "w" if begins else "a", encoding="utf-8-sig" if begins else "utf-8", newline="",
+                    errors="backslashreplace",
+                )  # fmt: skip
                 if begins:
                     csv.writer(self._file).writerow(COLUMNS)
             record = refusal.record[:MOST_SHOWN].decode("utf-8", "backslashreplace")

@@ -11,6 +11,7 @@ import msgspec
 
 from services.commands.log_file import LogLine
 from services.core.records import BadRecord, Place
+from services.core.resolve import OTHER_LIMIT
 from services.core.text import clean
 
 BREATH_LINES = 200
@@ -87,6 +88,11 @@ class Tally:
         self.refuse(Refusal(path, line.number, "", reason, detail, line.value[:4096]))
         self._passed(path, line)
 
+    def bad_source(self, path: Path, line: LogLine) -> None:
+        """A line of a source that no request and no record can name."""
+        en, zh = f"source: expected at most {OTHER_LIMIT} characters, no control characters", "source 含控制字符或过长"
+        self.bad(path, BadRecord(line.number, "source", en, zh, line.value, line.after))
+
     def _passed(self, path: Path, line: LogLine) -> None:
         self.settle([self.begin(path, line)])
         self.settled -= 1
@@ -111,7 +117,7 @@ class Tally:
 
 
 class Whose(msgspec.Struct):
-    """The two fields that decide where a line goes."""
+    """The two fields that decide where a line goes. `source` None: it names none; empty: no header can say it."""
 
     unit_id: str = ""
     source: str | None = None
@@ -124,9 +130,17 @@ def whose(line: LogLine) -> Whose:
     """The unit of a line as the system will know it, and its source; empty where that cannot be read."""
     try:
         found = _decode(line.value)
-        return Whose(clean(found.unit_id), found.source or None)
+        return Whose(clean(found.unit_id), _source(found.source) if found.source else None)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
         return Whose()
+
+
+def _source(text: str) -> str | None:
+    try:
+        source = clean(text)
+    except ValueError:
+        return ""
+    return (source or None) if len(source) <= OTHER_LIMIT else ""
 
 
 async def paced(lines: Iterable[OfFile], rate: float | None, tally: Tally) -> AsyncIterator[tuple[Path, LogLine]]:

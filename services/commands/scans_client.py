@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import httpx
 
+from services.core.forwarding import is_verdict
+
 MOST_ITEMS = 500
 MOST_BYTES = 256 * 1024
 KEY_VARIABLE = "FLOORSTREAM_API_KEY"
@@ -92,7 +94,7 @@ class ScansClient:
         while True:
             answer, why = await self._post(path or self._path, body, headers)
             if answer is not None and answer.status_code not in PASSING:
-                return _verdicts(answer)
+                return _verdicts(answer, len(events))
             wait = max(pause, _retry_after(answer))
             if deadline is not None and loop.time() + wait > deadline:
                 raise Unreachable(f"{self._client.base_url}: {why}")
@@ -118,15 +120,17 @@ def said(answer: httpx.Response) -> str:
 
 def _retry_after(answer: httpx.Response | None) -> float:
     text = answer.headers.get("retry-after", "") if answer is not None else ""
-    return min(float(text), LONGEST_PAUSE_SECONDS) if text.isdigit() else 0.0
+    return min(float(text), LONGEST_PAUSE_SECONDS) if text.isascii() and text.isdigit() else 0.0
 
 
-def _verdicts(answer: httpx.Response) -> Verdicts:
+def _verdicts(answer: httpx.Response, items: int) -> Verdicts:
     """Verdicts stand in an answer of any status if it decided about items."""
     try:
         results = answer.json()["results"]
     except (ValueError, KeyError, TypeError):
         raise Refused(f"{answer.status_code} {said(answer)}") from None
+    if not (isinstance(results, list) and len(results) == items and all(map(is_verdict, results))):
+        raise Refused(f"{answer.status_code}, but not a verdict for each of {items} events: is it a proxy?")
     verdicts = Verdicts(results=results)
     for result in results:
         if result["status"] == "accepted":

@@ -63,7 +63,7 @@ class Again:
 def judge(answer: Answer, items: int) -> Judged | InHalves | Again:
     """What the answer to so many readings means."""
     results = answer.problem.get("results")
-    if isinstance(results, list) and len(results) == items and all(_is_verdict(result) for result in results):
+    if isinstance(results, list) and len(results) == items and all(is_verdict(result) for result in results):
         return Judged([_verdict(result) for result in results])
     if answer.status == 0 or answer.status in PASSING or answer.status >= 500:
         return Again(answer.why, answer.asked_s)
@@ -86,7 +86,8 @@ def pause_s(failures: int, chance: float, asked_s: float) -> float:
     return max(doubled * (0.5 + chance / 2), min(asked_s, LONGEST_ASKED_S))
 
 
-def _is_verdict(result: object) -> bool:
+def is_verdict(result: object) -> bool:
+    """Does it say what became of one reading?"""
     return isinstance(result, dict) and (result.get("status") == "accepted" or isinstance(result.get("reason"), str))
 
 

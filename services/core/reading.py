@@ -16,8 +16,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from services.core.instant import format_with_offset
+from services.core.text import clean
 
 LONGEST_EVENT_ID = 128
+LONGEST_SOURCE = 128
 MOST_BYTES = 256 * 1024
 """Of a request, so of what it holds."""
 STAMP = len('{"sent_time":"2026-11-23T14:00:00.000000+00:00",')
@@ -78,7 +80,7 @@ class Row(NamedTuple):
 
 def row_of(reading: Reading) -> Row | Unreadable:
     """The reading as it is kept, or why it can never be sent."""
-    event_id = reading.body.get("event_id")
+    event_id, source = reading.body.get("event_id"), _source(reading.source)
     fields = dict(reading.body)
     if reading.clock_us is not None:
         fields.pop("sent_time", None)
@@ -98,7 +100,22 @@ def row_of(reading: Reading) -> Row | Unreadable:
             reading.source, body[:MOST_KEPT], f"{len(body)} bytes: a server takes at most {MOST_BYTES} at once",
             f"共 {len(body)} 字节：服务器每次最多接收 {MOST_BYTES} 字节",
         )  # fmt: skip
-    return Row(reading.source, reading.kind, body, reading.clock_us)
+    if source is None:
+        return Unreadable(
+            reading.source, body[:MOST_KEPT],
+            f"source: expected a text of 1 to {LONGEST_SOURCE} characters, no control characters",
+            f"source：应为 1 至 {LONGEST_SOURCE} 个字符的文本，不含控制字符",
+        )  # fmt: skip
+    return Row(source, reading.kind, body, reading.clock_us)
+
+
+def _source(text: str) -> str | None:
+    """As a request can say it in a header: one that cannot would hold up all others of its lane for ever."""
+    try:
+        source = clean(text)
+    except ValueError:
+        return None
+    return source if 0 < len(source) <= LONGEST_SOURCE else None
 
 
 def _plain(value: object) -> str:

@@ -18,12 +18,12 @@ def lines_of(path: Path, content: bytes, how: HowRead | None = None) -> list[Log
 
 
 def test_json_lines_stay_as_they_are(tmp_path: Path) -> None:
-    content = b'\xef\xbb\xbf{"unit_id": "U1" }\n\n  {"quantity": 1.50}\r\n{broken\n'
+    content = b'\xef\xbb\xbf{"unit_id": "U1" }\n\n  {"quantity": 1.50}\r\n{broken\n\x0b\x0c\n'
     assert lines_of(tmp_path / "log.jsonl", content) == [
         LogLine(1, b'{"unit_id": "U1" }', after=Place(22, 1)),
         LogLine(3, b'{"quantity": 1.50}', after=Place(45, 3)),
         LogLine(4, b"{broken", after=Place(53, 4)),
-    ]
+    ], "what a server takes for blank has no verdict, so it is no line"
 
 
 def test_json_lines_in_gbk_are_sent_as_utf_8(tmp_path: Path) -> None:

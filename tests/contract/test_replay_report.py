@@ -1,6 +1,7 @@
 """What a replay writes beside its files: the refused, and how far it has come."""
 
 import csv
+import os
 from pathlib import Path
 from random import Random
 
@@ -82,6 +83,14 @@ def test_a_report_is_a_csv_of_whatever_was_refused_and_is_written_on_after_a_kil
     assert first["record"].startswith("\\xff\\0,U\n1xxx")
     assert len(first["record"]) < 5_000
     assert (first["file"], first["line"], first["column"], first["detail"]) == ("a.csv", "7", "时间", 'no "time"\n/ 无')
+
+
+def test_the_name_of_a_refused_file_need_not_be_utf_8(tmp_path: Path) -> None:
+    report = RefusedReport(tmp_path / "r.csv", go_on=False)
+    report.write(Refusal(Path(os.fsdecode("报.csv".encode("gb18030"))), 1, "", "unreadable", "", b""))
+    report.close()
+    assert report.trouble is None
+    assert b"\\udcb1" in (tmp_path / "r.csv").read_bytes()
 
 
 def test_a_report_that_cannot_be_written_hinders_nothing(tmp_path: Path) -> None:

@@ -37,6 +37,12 @@ def test_every_reading_becomes_one_line_or_is_refused_with_a_reason(fields: dict
     assert json.loads(stamped(made.body, NOW))["sent_time"] == "2026-11-23T14:00:00.000000+00:00"
 
 
+@pytest.mark.parametrize("source", ["", " ", "a\nb", "a\x00", "\x7fa\x01b", "\ud800", "s" * 129])
+def test_a_source_that_no_request_can_name_is_refused_here(source: str) -> None:
+    refusal = row_of(Reading(Kind.SCAN, source, {"event_id": "e"}))
+    assert isinstance(refusal, Unreadable) == (source != "a\x00"), "what stands around a text is no part of it"
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

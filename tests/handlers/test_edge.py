@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from services.adapters.clock import SystemClock, moment
@@ -190,3 +191,10 @@ async def test_a_scanner_that_listens_is_connected_with_again_whenever_it_went(s
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     server.close()
+
+
+@pytest.mark.parametrize(("said", "asked"), [(b"7", 7.0), (b"\xb2", 0.0), (b"Wed, 21 Oct 2026 07:28:00 GMT", 0.0)])
+async def test_a_server_may_ask_for_time_in_any_words(said: bytes, asked: float) -> None:
+    busy = httpx.MockTransport(lambda request: httpx.Response(429, headers=[(b"retry-after", said)]))
+    answer = await FrontDoor("http://server", {}, transport=busy).post("scan", "gate", [b"{}"])
+    assert (answer.status, answer.asked_s) == (429, asked)

@@ -7,8 +7,6 @@ from schemas.message import Malformed, read_json
 from services.adapters.files.lines import BadText, Line, TextLines
 from services.core.records import BadRecord, FileForm, Place, Record
 
-_AROUND = b" \t\r\n"
-
 
 class JsonLines:
     """See services.adapters.files.opened.Records."""
@@ -35,11 +33,11 @@ class JsonLines:
         for line in self._lines.lines(after):
             if self._growing and not line.ended:
                 return
-            if line.data.strip(_AROUND):
+            if line.data.strip():
                 yield self._record(line)
 
     def _record(self, line: Line) -> Record | BadRecord:
-        raw = line.data.strip(_AROUND)
+        raw = line.data.strip()
         number = line.after.line
         try:
             if self._as_they_stand and not line.too_long and self._lines.encoding in (None, "utf-8"):
