@@ -6,7 +6,7 @@ messages come once at most (QoS 0), so what a broker or network loses is seen as
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.adapters.mqtt_link import Arrived, BrokerSettings, Down, Event, MqttLink, Subscribed, Up
@@ -16,7 +16,7 @@ from services.core.reading import MOST_KEPT, Reading, Unreadable
 from services.core.sparkplug import Host
 from services.core.sparkplug_names import NAMESPACE, AskRebirth, Message, News, Outcome, Unread, read_topic
 from services.core.sparkplug_payload import BadSparkplug, read_payload, rebirth_request
-from services.core.sparkplug_reading import place, read_news
+from services.core.sparkplug_reading import place, plain, read_news
 from services.ports import Notes, Take
 
 log = logging.getLogger("floorstream.edge")
@@ -81,23 +81,24 @@ class SparkplugHost:
             if isinstance(event, Arrived):
                 self._sort(self._arrived(event, link), event.message.payload, link, readings, unreadable)
             else:
-                self._happened(event, link)
+                self._sort(self._happened(event, link), b"", link, readings, unreadable)
         self._sort(self._host.tick(self._now_us()), b"", link, readings, unreadable)
         if readings or unreadable:
             await take(readings, unreadable=unreadable)
 
-    def _happened(self, event: Event, link: MqttLink) -> None:
-        settings = self._settings
+    def _happened(self, event: Event, link: MqttLink) -> list[Outcome]:
+        settings, waited = self._settings, list[Outcome]()
         if isinstance(event, Up):
-            self._host.disconnected()
+            waited = self._host.disconnected()
             if settings.host_id is not None:
                 link.subscribe([self._state_topic], 1, retained=False)
             link.subscribe(self._topics, 0, retained=False)
         elif isinstance(event, Down):
             self._up = False
-            self._host.disconnected()
+            waited = self._host.disconnected()
         elif isinstance(event, Subscribed):
             self._subscribed(event, link)
+        return waited
 
     def _subscribed(self, event: Subscribed, link: MqttLink) -> None:
         self._up = not event.refused
@@ -129,9 +130,12 @@ class SparkplugHost:
         unreadable: list[Unreadable],
     ) -> None:  # fmt: skip
         source = self._settings.source
+        known: dict[int, Mapping[str, object]] = {}
         for outcome in outcomes:
             if isinstance(outcome, News):
-                for made in self._read(outcome):
+                if id(outcome.known) not in known:  # once for all news of a message: a birth may have 20,000
+                    known[id(outcome.known)] = plain({name: each.value for name, each in outcome.known.items()})
+                for made in read_news(outcome, known[id(outcome.known)], self._settings.mapping, source):
                     if isinstance(made, Reading):
                         readings.append(made)
                     else:
@@ -146,11 +150,6 @@ class SparkplugHost:
                 unreadable.append(Unreadable(source, raw[:MOST_KEPT], *words))
             else:
                 unreadable.append(outcome)
-
-    def _read(self, news: News) -> list[Reading | Unreadable]:
-        node = self._host.nodes.get((news.address.group, news.address.node))
-        sender = None if node is None else node.senders.get(news.address.device)
-        return read_news(news, {} if sender is None else sender.metrics, self._settings.mapping, self._settings.source)
 
     @property
     def _topics(self) -> list[str]:

@@ -51,7 +51,7 @@ class Host:
         if message.kind is Kind.NBIRTH:
             return list(self._born(node, message))
         if message.kind is Kind.NDEATH:
-            return list(_died(node, message))
+            return list(self._died(node, message))
         if not node.online:
             unread = Unread(message.address, f"{message.kind} before NBIRTH", f"{message.kind} 先于 NBIRTH 到达")
             return [unread, *self._ask(node, message.address, "no NBIRTH was seen", message.arrived)]
@@ -70,10 +70,16 @@ class Host:
         since = [node.waiting_since for node in self.nodes.values() if node.waiting_since is not None]
         return min(since) + self._reorder_timeout if since else None
 
-    def disconnected(self) -> None:
-        """The broker is away: all that is known is stale, and nodes have to be born again before they are believed."""
+    def disconnected(self) -> list[Outcome]:
+        """The broker is away: all that is known is stale, and nodes have to be born again before they are believed.
+
+        Returns what had come and was waiting for what came before it.
+        """
+        found: list[Outcome] = []
         for node in self.nodes.values():
+            found += self._waited(node)
             _bury(node)
+        return found
 
     def _born(self, node: Node, message: Message) -> Iterator[Outcome]:
         seq = message.payload.seq
@@ -81,6 +87,7 @@ class Host:
             yield Unread(message.address, "NBIRTH without seq", "NBIRTH 没有 seq")
             yield from self._ask(node, message.address, "NBIRTH without seq", message.arrived)
             return
+        yield from self._waited(node)
         _bury(node)
         self._known -= sum(len(sender.metrics) for sender in node.senders.values())
         node.senders.clear()
@@ -104,12 +111,29 @@ class Host:
         yield from self._apply(node, message)
         while (following := node.waiting.pop(node.next_seq, None)) is not None:
             yield from self._apply(node, following)
-        if not node.waiting:
-            node.waiting_since = None
+        node.waiting_since = min((waits.arrived for waits in node.waiting.values()), default=None)
+
+    def _died(self, node: Node, message: Message) -> Iterator[Outcome]:
+        bd_seq = next((metric.value for metric in message.payload.metrics if metric.name == "bdSeq"), None)
+        if not node.online or (None not in (bd_seq, node.bd_seq) and bd_seq != node.bd_seq):
+            return
+        yield from self._waited(node)
+        alive = [device for device, sender in node.senders.items() if sender.online]
+        _bury(node)
+        for device in sorted(alive):
+            address = Address(message.address.group, message.address.node, device)
+            known = node.senders[device].metrics
+            yield News(Kind.NDEATH, address, message.arrived, False, {}, message.arrived, None, known)
 
     def _given_up(self, node: Node, address: Address, now: int) -> Iterator[Outcome]:
         first = node.next_seq
-        node.gaps += 1
+        yield from self._waited(node)
+        yield from self._ask(node, address, f"seq {first} did not come in time", now)
+
+    def _waited(self, node: Node) -> Iterator[Outcome]:
+        """What waits is read without what is missing before it; nothing where nothing waits."""
+        first = node.next_seq
+        node.gaps += bool(node.waiting)
         for seq in sorted(node.waiting, key=lambda seq: (seq - first) % 256):
             message = node.waiting[seq]
             if (seq - first) % 256 <= FARTHEST:
@@ -119,7 +143,6 @@ class Host:
                 yield Unread(message.address, en, f"seq 为 {seq}，应为 {first}：会话已变或缺失过多")
         node.waiting.clear()
         node.waiting_since = None
-        yield from self._ask(node, address, f"seq {first} did not come in time", now)
 
     def _apply(self, node: Node, message: Message) -> Iterator[Outcome]:
         node.next_seq = ((message.payload.seq or 0) + 1) % 256
@@ -133,7 +156,9 @@ class Host:
         elif message.kind is Kind.DDEATH:
             sender.die()
             time = _us(message.payload.time, message.arrived)
-            yield News(message.kind, message.address, time, False, {}, message.arrived, _sent(message))
+            yield News(
+                message.kind, message.address, time, False, {}, message.arrived, _sent(message), sender.metrics
+            )  # fmt: skip
         else:
             unknown = False
             for outcome in _data(node, sender, message):
@@ -179,20 +204,10 @@ def _bury(node: Node) -> None:
     node.waiting_since = None
 
 
-def _died(node: Node, message: Message) -> Iterator[Outcome]:
-    bd_seq = next((metric.value for metric in message.payload.metrics if metric.name == "bdSeq"), None)
-    if not node.online or (None not in (bd_seq, node.bd_seq) and bd_seq != node.bd_seq):
-        return
-    alive = [device for device, sender in node.senders.items() if sender.online]
-    _bury(node)
-    for device in sorted(alive):
-        address = Address(message.address.group, message.address.node, device)
-        yield News(Kind.NDEATH, address, message.arrived, False, {}, message.arrived)
-
-
 def _data(node: Node, sender: Sender, message: Message) -> Iterator[Outcome]:
     found: dict[str, Value] = {}
     instant: tuple[int, bool] | None = None
+    of = message.kind, message.address
     for metric in message.payload.metrics:
         name = _name(node, message.address.device, metric)
         known = sender.metrics.get(name) if name is not None else None
@@ -210,11 +225,11 @@ def _data(node: Node, sender: Sender, message: Message) -> Iterator[Outcome]:
             known.value, known.time, known.stale = value if short else None, time, False
         if instant != (time, metric.historical) or name in found:
             if found and instant is not None:
-                yield News(message.kind, message.address, *instant, found, message.arrived, _sent(message))
+                yield News(*of, *instant, found, message.arrived, _sent(message), sender.metrics)
             found, instant = {}, (time, metric.historical)
         found[name] = value
     if found and instant is not None:
-        yield News(message.kind, message.address, *instant, found, message.arrived, _sent(message))
+        yield News(*of, *instant, found, message.arrived, _sent(message), sender.metrics)
 
 
 def _name(node: Node, device: str, metric: Metric) -> str | None:

@@ -3,6 +3,7 @@
 Topics and message types: Sparkplug 3.0 specification, chapter 4. Times are µs since 1970 UTC.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -50,7 +51,7 @@ class Message:
 class News:
     """Values of one instant. `historical` ones are not the present state; `arrived` tells late from new.
 
-    `sent`: what the sender's clock showed at sending, if it said so.
+    `sent`: what the sender's clock showed at sending, if it said so. `known`: the present values of the sender.
 
     A birth repeats what is known; a death has no metrics: everything of that address is stale from `time` on.
     """
@@ -62,6 +63,7 @@ class News:
     metrics: dict[str, Value]
     arrived: int
     sent: int | None = field(default=None, compare=False)
+    known: "Mapping[str, Known]" = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from services.core.instant import format_with_offset
 from services.core.mapping import RecordMapping, Unmapped
 from services.core.message_reading import reading_of
 from services.core.reading import Reading, Unreadable
-from services.core.sparkplug_names import Address, Known, News
+from services.core.sparkplug_names import Address, News
 from services.core.sparkplug_payload import Value
 
 LAST_INSTANT = 253_402_300_799_999_999
@@ -20,9 +20,9 @@ LAST_INSTANT = 253_402_300_799_999_999
 
 
 def read_news(
-    news: News, known: Mapping[str, Known], mapping: RecordMapping, source: str
+    news: News, known: Mapping[str, object], mapping: RecordMapping, source: str
 ) -> list[Reading | Unreadable]:
-    """Every reading of it, and what could not be read, with its reason."""
+    """Every reading of it, and what could not be read, with its reason. `known`: as `plain` gives it."""
     where = place(news.address)
     for instant in (news.time, news.sent or 0):
         if not 0 <= instant <= LAST_INSTANT:
@@ -33,8 +33,8 @@ def read_news(
     record = {
         "kind": str(news.kind), "group": news.address.group, "node": news.address.node, "device": news.address.device,
         "time": format_with_offset(news.time), "sent": None if news.sent is None else format_with_offset(news.sent),
-        "historical": news.historical, "metrics": _plain(news.metrics),
-        "known": _plain({name: each.value for name, each in known.items()}),
+        "historical": news.historical, "metrics": plain(news.metrics),
+        "known": known,
     }  # fmt: skip
     made: list[Reading | Unreadable] = []
     for one in mapping.read(record, {"$arrived": arrived, "$topic": [], "$property": {}}):
@@ -52,6 +52,6 @@ def place(address: Address) -> str:
     return "/".join(part for part in (address.group, address.node, address.device) if part)
 
 
-def _plain(metrics: Mapping[str, Value]) -> dict[str, object]:
+def plain(metrics: Mapping[str, Value]) -> dict[str, object]:
     """Bytes are no value of a field."""
     return {name: value for name, value in metrics.items() if not isinstance(value, bytes)}

@@ -104,6 +104,22 @@ def test_a_will_of_an_earlier_session_kills_nobody() -> None:
     assert node(host).online
 
 
+def test_what_waited_is_read_before_a_death_and_before_the_broker_is_away() -> None:
+    host = born()
+    host.receive(ddata(3, 3, at=SECOND))
+    dead = host.receive(ndeath(7, at=SECOND))
+    assert [(o.kind, o.metrics) for o in dead if isinstance(o, News)] == [
+        (Kind.DDATA, {"State": 3}), (Kind.NDEATH, {}), (Kind.NDEATH, {}),
+    ]  # fmt: skip
+    host = born()
+    host.receive(ddata(3, 3, at=SECOND))
+    host.receive(ddata(2 + FARTHEST + 1, 4, at=SECOND))
+    away = host.disconnected()
+    assert states(away) == [3]
+    assert [type(outcome) for outcome in away] == [News, Unread], "nothing that came goes without a word"
+    assert (host.disconnected(), host.tick(9 * SECOND), node(host).gaps) == ([], [], 1)
+
+
 def test_a_device_dies_at_its_own_time_and_the_node_lives() -> None:
     host = born()
     [death] = host.receive(message(Kind.DDEATH, 2, time=5_000, at=9 * SECOND))
@@ -121,6 +137,15 @@ def test_what_comes_in_another_order_is_read_in_order() -> None:
     assert states(host.receive(ddata(2, 2, at=2 * SECOND))) == [2, 3, 4]
     assert host.due() is None
     assert host.tick(60 * SECOND) == []
+
+
+def test_a_second_gap_is_waited_for_as_long_as_the_first() -> None:
+    host = born()
+    host.receive(ddata(3, 3, at=0))
+    host.receive(ddata(5, 5, at=SECOND))
+    assert states(host.receive(ddata(2, 2, at=SECOND))) == [2, 3]
+    assert host.tick(3 * SECOND - 1) == []
+    assert states(host.receive(ddata(4, 4, at=3 * SECOND - 1))) == [4, 5]
 
 
 def test_a_gap_that_stays_asks_for_a_rebirth_and_loses_nothing_that_came() -> None:
@@ -150,8 +175,11 @@ def test_a_restart_whose_death_was_lost_begins_anew() -> None:
     host = born()
     host.receive(ddata(9, 9, at=SECOND))
     again = host.receive(nbirth(bd_seq=8, at=2 * SECOND))
-    assert [type(outcome) for outcome in again] == [News]
-    assert host.tick(9 * SECOND) == [], "what waited was of the former session"
+    assert [(o.kind, o.metrics) for o in again if isinstance(o, News)] == [
+        (Kind.DDATA, {"State": 9}),
+        (Kind.NBIRTH, {"bdSeq": 8, "Temperature": 20}),
+    ], "what had come and waited is of the former session"
+    assert host.tick(9 * SECOND) == []
     assert set(node(host).senders) == {""}
     assert asked(host.receive(ddata(1, 4, at=9 * SECOND))) == [NODE], "the former session's aliases are not believed"
 

@@ -9,10 +9,10 @@ from schemas.mapping import load_mapping
 from services.core.mapping import RecordMapping
 from services.core.reading import Kind, Reading, Row, Unreadable, row_of
 from services.core.sparkplug import Host
-from services.core.sparkplug_names import Address, Known, Message, News
+from services.core.sparkplug_names import Address, Message, News
 from services.core.sparkplug_names import Kind as Said
 from services.core.sparkplug_payload import BadSparkplug, read_payload, rebirth_request
-from services.core.sparkplug_reading import read_news
+from services.core.sparkplug_reading import plain, read_news
 
 NOON = 1_795_435_200_000_000
 PRESS = Address("plant", "n1", "press")
@@ -35,7 +35,7 @@ events:
 
 def test_a_code_is_a_scan_with_what_is_known_besides() -> None:
     news = News(Said.DDATA, PRESS, NOON, False, {"Read/Code": "U1", "Raw": b"\x00"}, NOON + 5, NOON + 3)
-    [reading] = read_news(news, {"Order": Known(12, "O7"), "Raw": Known(17, b"\x00")}, MAPPING, "line")
+    [reading] = read_news(news, plain({"Order": "O7", "Raw": b"\x00"}), MAPPING, "line")
     assert isinstance(reading, Reading)
     said = {name: value for name, value in reading.body.items() if name != "event_id"}
     assert said == {
@@ -43,7 +43,7 @@ def test_a_code_is_a_scan_with_what_is_known_besides() -> None:
         "sent_time": "2026-11-23T12:00:00.000003+00:00", "read_point_id": "plant.n1.press",
     }  # fmt: skip
     assert (reading.kind, reading.source, reading.clock_us) == (Kind.SCAN, "line", NOON + 3)
-    [again] = read_news(replace(news, arrived=NOON + 9, sent=NOON + 8), {"Order": Known(12, "O7")}, MAPPING, "line")
+    [again] = read_news(replace(news, arrived=NOON + 9, sent=NOON + 8), {"Order": "O7"}, MAPPING, "line")
     assert isinstance(again, Reading)
     assert again.body["event_id"] == reading.body["event_id"], "the same read, told again, is one event"
 
