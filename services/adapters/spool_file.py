@@ -105,15 +105,14 @@ class SpoolFile:
         except OSError:
             os.close(self._lock)
             raise SpoolLost(f"{directory} is in use by another edge program 已被另一边缘程序占用") from None
-        try:
-            self._database = open_database(directory / NAME)
-        except SpoolLost:
-            os.close(self._lock)
-            raise
         self._sql = statements("spool")
         self._max_bytes = max_bytes
-        self._lanes = {(lane.source, lane.kind): lane.lane for lane in read_lanes(self._database)}
-        self._next = {number: self._ends(number)[1] + 1 for number in self._lanes.values()}
+        try:
+            self._database = open_database(directory / NAME)
+            self._look()
+        except (SpoolLost, sqlite3.Error) as error:
+            os.close(self._lock)
+            raise error if isinstance(error, SpoolLost) else SpoolLost(f"{directory / NAME}: {error}") from error
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -127,8 +126,7 @@ class SpoolFile:
         """As if nothing had happened since `begin`; also where no transaction is open any more."""
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
-        self._lanes = {(lane.source, lane.kind): lane.lane for lane in read_lanes(self._database)}
-        self._next = {number: self._ends(number)[1] + 1 for number in self._lanes.values()}
+        self._look()
 
     def close(self) -> None:
         """The file can be opened by others again."""
@@ -221,6 +219,11 @@ class SpoolFile:
             self._lanes[(source, kind)] = lane
             self._next[lane] = _span(lane)[0]
         return lane
+
+    def _look(self) -> None:
+        """Which lanes there are, and where each goes on."""
+        self._lanes = {(lane.source, lane.kind): lane.lane for lane in read_lanes(self._database)}
+        self._next = {number: self._ends(number)[1] + 1 for number in self._lanes.values()}
 
     def _ends(self, lane: int) -> tuple[int, int]:
         first, last = _span(lane)

@@ -1,6 +1,7 @@
 """`floorstream edge`: read devices and brokers beside the machines, keep what they said, and send it."""
 
 import argparse
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -91,6 +92,9 @@ def _status(arguments: argparse.Namespace) -> int:
         for each in read_refused(database, max(0, arguments.refused)):
             said = each.en if each.en == each.zh else f"{each.en} / {each.zh}"
             print(f"  {format_instant(each.at)} {each.source} {each.reason}: {said}: {each.body[:200]!r}")
+    except sqlite3.Error as error:
+        print(f"the queue cannot be read 无法读取队列: {error}", file=sys.stderr)
+        return 2
     finally:
         database.close()
     return 0

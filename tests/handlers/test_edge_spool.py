@@ -176,6 +176,23 @@ async def test_a_file_that_is_no_queue_is_said_and_left_alone(tmp_path: Path) ->
     assert (tmp_path / NAME).read_bytes() == b"this is no database" * 1000
 
 
+@pytest.mark.parametrize("damaged", [range(1, 3), range(2, 50)])
+async def test_a_damaged_queue_is_said_and_never_waited_for(tmp_path: Path, damaged: range) -> None:
+    queue = Spool(tmp_path, ROOM)
+    await queue.start()
+    await desk(queue).take(scans(*range(3_000)))
+    await queue.stop()
+    with (tmp_path / NAME).open("r+b") as file:
+        for page in damaged:
+            file.seek(4096 * page)
+            file.write(b"\xff" * 4096)
+    queue = Spool(tmp_path, ROOM)
+    async with asyncio.timeout(10):
+        with pytest.raises(SpoolLost, match="malformed"):
+            await queue.start()
+        await queue.stop()
+
+
 async def test_what_no_database_can_hold_ends_the_program_and_never_lets_it_wait_for_ever(spool: Spool) -> None:
     await desk(spool).take(scans(1))
     async with asyncio.timeout(10):
