@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from services.adapters.clock import moment
 from services.adapters.spool_file import Lane, Queued, Refused, SpoolFile, SpoolFull, SpoolLost
-from services.core.reading import MOST_KEPT, Row, Unreadable
+from services.core.reading import Row, Unreadable
 
 log = logging.getLogger("floorstream.edge")
 
@@ -76,7 +76,7 @@ class Spool:
         """All of it or nothing; returns when it is on the disk. Waits while the queue is full."""
         taken = moment()
         refused = [
-            Refused(taken.wall_us, source, collector, None, UNREADABLE, en, zh, raw[:MOST_KEPT])
+            Refused(taken.wall_us, source, collector, None, UNREADABLE, en, zh, raw)
             for source, raw, en, zh in unreadable
         ]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.adapters.statements import statements
-from services.core.reading import Moment, Row
+from services.core.reading import MOST_KEPT, Moment, Row
 
 NAME = "spool.sqlite"
 VERSION = 1
@@ -21,6 +21,10 @@ LANE_BITS = 40
 _LAST = (1 << LANE_BITS) - 1
 MOST_REFUSED = 20_000
 """So many refused items are kept, the newest; a server keeps all that it refused."""
+MOST_WORDS = 1_000
+"""Characters that are kept of a text of a refused item."""
+MOST_OF_ONE = MOST_KEPT + 8 * MOST_WORDS
+"""Bytes that a refused item has on the disk; all of them have a quarter of the queue's room at most."""
 PAGES_GIVEN_BACK = 2_000
 """A step of giving space back to the disk: a few MB, so that nobody waits long for it."""
 
@@ -143,8 +147,8 @@ class SpoolFile:
 
     def require_room(self) -> None:
         """Raises SpoolFull."""
-        if self.used_bytes() >= self._max_bytes:
-            raise SpoolFull
+        if self.used_bytes() >= self._max_bytes and self._database.execute(self._sql["any"]).fetchone():
+            raise SpoolFull  # where nothing waits nobody would ever make room
 
     def add(self, rows: Sequence[Row], taken: Moment) -> set[int]:
         """Behind what is there; the lanes they are in."""
@@ -178,7 +182,8 @@ class SpoolFile:
         """Keep what will not count; of very much, the newest."""
         if refused:
             self._database.executemany(self._sql["refuse"], [_writable(each) for each in refused])
-            self._database.execute(self._sql["forget_refused"], (MOST_REFUSED,))
+            most = min(MOST_REFUSED, self._max_bytes // (4 * MOST_OF_ONE))
+            self._database.execute(self._sql["forget_refused"], (most,))
 
     def note(self, collector: str, key: str) -> str | None:
         """A collector's note."""
@@ -268,10 +273,12 @@ def refused_reasons(database: sqlite3.Connection) -> list[tuple[str, str, int]]:
 
 
 def _writable(refused: Refused) -> tuple[object, ...]:
-    """Names of files and words of servers may hold halves of surrogate pairs, which no database can hold."""
+    """Not too long; names of files and words of servers may hold halves of surrogates, which no database can hold."""
     return tuple(
-        value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value for value in refused
-    )
+        value[:MOST_WORDS].encode("utf-8", "backslashreplace").decode() if isinstance(value, str)
+        else value[:MOST_KEPT] if isinstance(value, bytes) else value
+        for value in refused
+    )  # fmt: skip
 
 
 def _span(lane: int) -> tuple[int, int]:

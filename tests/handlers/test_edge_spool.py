@@ -141,6 +141,25 @@ async def test_a_full_queue_makes_collectors_wait_and_loses_nothing(tmp_path: Pa
     await queue.stop()
 
 
+async def test_what_was_refused_and_what_is_noted_never_fill_the_queue_for_good(tmp_path: Path) -> None:
+    room = 1 << 20
+    queue = Spool(tmp_path, room)
+    await queue.start()
+    torn = [Unreadable("mes", b"x" * 5_000, "w" * 5_000, "损坏")] * 100
+    async with asyncio.timeout(60):
+        for _ in range(5):
+            await desk(queue).take(scans(1), unreadable=torn)
+        assert await queue.used_bytes() < room // 2, "the newest are kept"
+        await desk(queue).take(scans(1), notes={str(number): "n" * 1_000 for number in range(1_500)})
+        (lane,) = await queue.lanes()
+        items = await queue.head(lane.lane, 500, ROOM)
+        await queue.settle(lane.lane, items[-1].id, len(items), [])
+        await desk(queue).take(scans(2))
+        assert await queue.used_bytes() > room
+        assert [each.queued for each in await queue.lanes()] == [1]
+    await queue.stop()
+
+
 async def test_calls_at_the_same_time_share_commits_and_all_count(spool: Spool) -> None:
     own = desk(spool)
     await asyncio.gather(*[own.take(scans(number)) for number in range(300)])

@@ -51,6 +51,9 @@ INSERT INTO queue (id, body, clock, wall, boot, steady) VALUES (?, ?, ?, ?, ?, ?
 -- name: head
 SELECT id, body, clock, wall, boot, steady FROM queue WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?;
 
+-- name: any
+SELECT 1 FROM queue LIMIT 1;
+
 -- name: oldest
 SELECT wall FROM queue WHERE id = ?;
 
