@@ -10,7 +10,7 @@ from collections.abc import Mapping
 NEAR = 2_000_000
 """An offset so near to the one known is that of a message that came at once."""
 LIVE_AFTER = 60_000_000
-"""Kept messages come as fast as they can: where all have been near for so long, they are new ones."""
+"""Kept messages come as fast as they can: where all of one device have been near for so long, those of all are new."""
 WORTH_NOTING = 1_000_000
 MOST_DEVICES = 10_000
 
@@ -23,11 +23,11 @@ class DeviceClocks:
         self._noted = dict(noted)
         self._behind = dict(noted)
         self._late = False
-        self._near_since: int | None = None
+        self._near_since: dict[str, int] = {}
 
     def catching_up(self) -> None:
         """From now on messages may come that were kept for us."""
-        self._late, self._near_since = True, None
+        self._late, self._near_since = True, {}
 
     def live(self) -> None:
         """All that was kept has come."""
@@ -38,11 +38,10 @@ class DeviceClocks:
         known, behind = self._behind.get(device), arrived - sent
         near = known is not None and abs(behind - known) <= NEAR
         if old or (self._late and not near):
-            self._near_since = None
+            self._near_since.pop(device, None)
             return None if known is None else arrived - known
         if self._late:
-            self._near_since = arrived if self._near_since is None else self._near_since
-            self._late = arrived - self._near_since < LIVE_AFTER
+            self._late = arrived - self._near_since.setdefault(device, arrived) < LIVE_AFTER
             return sent
         if device in self._behind or len(self._behind) < MOST_DEVICES:
             self._behind[device] = behind

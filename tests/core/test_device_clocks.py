@@ -43,6 +43,17 @@ def test_live_again_when_nothing_was_late_for_a_minute() -> None:
     assert clocks.shows("agv", HOUR, 3 * HOUR) == HOUR
 
 
+def test_a_device_that_nobody_knows_and_one_that_was_set_do_not_make_all_others_late_for_ever() -> None:
+    clocks = DeviceClocks({"agv": 0, "set": 0})
+    clocks.catching_up()
+    for second in range(120):
+        now = second * SECOND
+        clocks.shows("agv", now, now)
+        assert (clocks.shows("new", now - HOUR, now) is None) == (second < 60)
+        assert (clocks.shows("set", now - HOUR, now) == now) == (second < 60), "as if it had been kept for an hour"
+    assert clocks.news() == {"new": HOUR, "set": HOUR}
+
+
 def test_old_state_tells_no_clock() -> None:
     clocks = DeviceClocks({})
     assert clocks.shows("agv", HOUR, 90 * HOUR, old=True) is None
