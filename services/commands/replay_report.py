@@ -76,7 +76,7 @@ class Positions:
         try:
             noted = json.loads(_beside(path).read_text("utf-8"))
             place = Place(int(noted["mark"]), int(noted["line"]))
-            same = (noted["how"], noted["begin"]) == (self._how, _begin_of(path, noted["compared"]))
+            same = (noted["how"], noted["begin"]) == (self._how, _known_by(path, noted["compared"], place.mark))
         except (ValueError, KeyError, TypeError):
             same = False
         if not same:
@@ -112,15 +112,19 @@ def _beside(path: Path) -> Path:
     return path.with_name(path.name + POSITION)
 
 
-def _begin_of(path: Path, size: int) -> str:
+def _known_by(path: Path, size: int, mark: int) -> str:
+    """Its first bytes and those before the place that was reached (of a file that is no lines: some of the first)."""
     with path.open("rb") as file:
-        return sha256(file.read(size)).hexdigest()
+        begin = file.read(size)
+        file.seek(max(0, mark - COMPARED_BYTES))
+        return sha256(begin + b"\x1f" + file.read(min(mark, COMPARED_BYTES))).hexdigest()
 
 
 def _write(path: Path, place: Place, how: str) -> None:
     compared = min(path.stat().st_size, COMPARED_BYTES)
     noted = {
-        "mark": place.mark, "line": place.line, "how": how, "compared": compared, "begin": _begin_of(path, compared)
+        "mark": place.mark, "line": place.line, "how": how, "compared": compared,
+        "begin": _known_by(path, compared, place.mark),
     }  # fmt: skip
     new = path.with_name(f"{path.name}{POSITION}.new")
     with new.open("w", encoding="utf-8") as file:

@@ -63,6 +63,19 @@ def test_a_position_is_believed_only_for_the_same_file_read_in_the_same_way(
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
 
+@pytest.mark.parametrize("after", [b"", b"x,y\n" * 60_000])
+def test_a_file_that_is_another_only_behind_its_first_bytes_is_read_from_its_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bytes
+) -> None:
+    monkeypatch.setattr(replay_report, "SAVE_SECONDS", 0.0)
+    path, begin = tmp_path / "a.csv", b"a,b\n" * 20_000
+    path.write_bytes(begin + b"1,2\n" * 60_000)
+    Positions([], go_on=False).reached(path, Place(300_000, 75_000))
+    assert Positions([], go_on=True).of(path)[0] == Place(300_000, 75_000)
+    path.write_bytes(begin + after)
+    assert Positions([], go_on=True).of(path)[0] == BEGIN
+
+
 @pytest.mark.parametrize("noted", ["", "{}", '{"mark": "x", "line": 1}', '{"mark": 1, "line": 1, "compared": 1}', "[]"])
 def test_a_position_that_cannot_be_read_is_none(tmp_path: Path, noted: str) -> None:
     path = tmp_path / "a.csv"
