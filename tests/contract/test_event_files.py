@@ -238,6 +238,16 @@ def test_a_hostile_workbook_is_refused(
         records(path)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_workbook_packed_in_another_way_is_refused_whole_or_damaged(tmp_path: Path, method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(as_xlsx([ROW]))) as old, zipfile.ZipFile(out, "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    with pytest.raises(BadFile, match="as Excel never does"):
+        records(made(tmp_path / "a.xlsx", out.getvalue()))
+
+
 def test_a_workbook_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     data = as_xlsx([ROW])
     for size in range(4, len(data), 997):

@@ -3,6 +3,7 @@
 ECMA-376 part 1: 18.2 workbook, 18.4 shared strings, 18.8 styles, 18.18.
 """
 
+import errno
 import re
 import zipfile
 import zlib
@@ -17,6 +18,7 @@ MOST_PART = 64 << 20
 """Bytes of texts and formats, which are held; a sheet is not."""
 MOST_SHEET = 8 << 30
 MOST_RATIO = 200
+_PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _DATES = frozenset({14, 15, 16, 17, *range(27, 32), 34, 35, 36, *range(50, 55), 57, 58})
 _TIMES = frozenset({18, 19, 20, 21, 32, 33, 45, 46, 47, 55, 56})
 _BOTH = 22
@@ -45,6 +47,8 @@ class Workbook:
 
     def _part(self, name: str, most: int = MOST_PART) -> IO[bytes]:
         info = self._zip.getinfo(name)
+        if info.compress_type not in _PACKED:
+            raise BadFile("is packed as Excel never does: save it anew", "压缩方式并非 Excel 所用：请重新保存")
         small = info.file_size <= MOST_PART
         if info.file_size > most or (not small and info.file_size > MOST_RATIO * max(1, info.compress_size)):
             raise BadFile(
@@ -88,9 +92,9 @@ def _zip_troubles() -> Iterator[None]:
         raise BadFile(f"is no Excel workbook: {error}", "不是 Excel 工作簿") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
         raise BadFile(f"is damaged or encrypted: {error}", "已损坏或已加密") from None
-    except ValueError as error:
-        if isinstance(error, BadFile):
-            raise
+    except (ValueError, OSError) as error:
+        if isinstance(error, BadFile) or (isinstance(error, OSError) and error.errno != errno.EINVAL):
+            raise  # EINVAL: a damaged workbook names a place before its begin
         raise BadFile(f"is damaged: {error}", "已损坏") from None
 
 
