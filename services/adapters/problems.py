@@ -13,10 +13,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from services.core.forwarding import OURS
+
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-TYPE_PREFIX = "urn:floorstream:problem:"
+TYPE_PREFIX = OURS
 
 
 @dataclass(frozen=True, slots=True)

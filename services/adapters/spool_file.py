@@ -19,6 +19,12 @@ NAME = "spool.sqlite"
 VERSION = 1
 LANE_BITS = 40
 _LAST = (1 << LANE_BITS) - 1
+MOST_LANES = 2_000
+"""Every lane costs memory and has a request under way."""
+_TOO_MANY = (
+    "too_many_sources", f"more than {MOST_LANES} sources and kinds: what does the mapping take `source` from?",
+    f"来源与类型的组合超过 {MOST_LANES} 个：请检查映射中的 source",
+)  # fmt: skip
 MOST_REFUSED = 20_000
 """So many refused items are kept, the newest; a server keeps all that it refused."""
 MOST_WORDS = 1_000
@@ -151,10 +157,13 @@ class SpoolFile:
             raise SpoolFull  # where nothing waits nobody would ever make room
 
     def add(self, rows: Sequence[Row], taken: Moment) -> set[int]:
-        """Behind what is there; the lanes they are in."""
+        """Behind what is there; the lanes they are in. What is of one source too many is refused."""
         touched = set()
         for row in rows:
             lane = self._lane(row.source, row.kind)
+            if lane is None:
+                self.refuse([Refused(taken.wall_us, row.source, row.kind, None, *_TOO_MANY, row.body)])
+                continue
             number = self._next[lane]
             self._database.execute(self._sql["add"], (number, row.body, row.clock_us, *taken))
             self._next[lane] = number + 1
@@ -217,9 +226,9 @@ class SpoolFile:
             if self._database.execute("PRAGMA freelist_count").fetchone()[0] > PAGES_GIVEN_BACK:
                 self._database.execute(f"PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})").fetchall()
 
-    def _lane(self, source: str, kind: str) -> int:
+    def _lane(self, source: str, kind: str) -> int | None:
         lane = self._lanes.get((source, kind))
-        if lane is None:
+        if lane is None and len(self._lanes) < MOST_LANES:
             lane = int(self._database.execute(self._sql["add_lane"], (source, kind)).fetchone()[0])
             self._lanes[(source, kind)] = lane
             self._next[lane] = _span(lane)[0]

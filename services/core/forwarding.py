@@ -18,6 +18,8 @@ LONGEST_ASKED_S = 900.0
 PASSING = frozenset({408, 425, 429})
 OF_THE_REQUEST = frozenset({400, 413, 422})
 NO_ACCESS = frozenset({401, 403})
+OURS = "urn:floorstream:problem:"
+"""What the type of a problem of our server begins with; a gateway on the way has codes of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def judge(answer: Answer, items: int) -> Judged | InHalves | Again:
     if answer.status in NO_ACCESS:
         return Again(f"{answer.why}: give the source a key that is valid, see sources in the configuration", mend=True)
     code = answer.problem.get("code")
-    if answer.status in OF_THE_REQUEST and isinstance(code, str):
+    is_ours = str(answer.problem.get("type")).startswith(OURS)
+    if answer.status in OF_THE_REQUEST and is_ours and isinstance(code, str):
         if items > 1:
             return InHalves()
         return Judged([Verdict(code, None, answer.why)])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.core.forwarding import LONGEST_ASKED_S, Again, Answer, InHalves, Judged, judge, pause_s
+from services.core.forwarding import LONGEST_ASKED_S, OURS, Again, Answer, InHalves, Judged, judge, pause_s
 
 ACCEPTED = {"event_id": "a", "status": "accepted", "reason": None, "detail": None}
 REFUSED = {"event_id": None, "status": "refused", "reason": "unknown_read_point", "detail": "add it"}
@@ -26,7 +26,14 @@ def test_what_passes_is_waited_for(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 202, 301, 400, 401, 403, 404, 405, 413, 415, 422])
 def test_an_answer_that_says_nothing_of_readings_lets_none_leave(status: int) -> None:
-    for problem in ({}, {"results": []}, {"results": [ACCEPTED]}, {"results": [1, 2]}, {"results": [{}, {}]}):
+    for problem in (
+        {},
+        {"code": "waf", "type": "about:blank"},
+        {"results": []},
+        {"results": [ACCEPTED]},
+        {"results": [1, 2]},
+        {"results": [{}, {}]},
+    ):
         again = judge(Answer(status, problem, "why"), 2)
         assert isinstance(again, Again)
         assert again.mend
@@ -34,7 +41,7 @@ def test_an_answer_that_says_nothing_of_readings_lets_none_leave(status: int) ->
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_request_the_server_cannot_use_is_halved_down_to_the_one(status: int) -> None:
-    answer = Answer(status, {"code": "too-large"}, "413 too large")
+    answer = Answer(status, {"type": f"{OURS}too-large", "code": "too-large"}, "413 too large")
     assert judge(answer, 2) == InHalves()
     judged = judge(answer, 1)
     assert isinstance(judged, Judged)

@@ -1,11 +1,13 @@
 """The durable queue at the edge: order, all or nothing, bounds, and what is left of it after a start."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from services.adapters import spool_file
 from services.adapters.spool import Spool
 from services.adapters.spool_file import (
     NAME,
@@ -105,6 +107,17 @@ async def test_who_looks_from_beside_sees_one_moment(spool: Spool, tmp_path: Pat
     finally:
         reader.close()
         forwarder.close()
+
+
+async def test_one_source_too_many_is_refused_with_its_reason(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_file, "MOST_LANES", 2)
+    for source in ("a", "b", "c", "a"):
+        await desk(spool).take(scans(1, source=source))
+    assert [(lane.source, lane.queued) for lane in await spool.lanes()] == [("a", 2), ("b", 1)]
+    with contextlib.closing(open_database(tmp_path / NAME, read_only=True)) as database:
+        assert refused_reasons(database) == [("c", "too_many_sources", 1)]
 
 
 async def test_notes_are_found_by_their_begin_and_forgotten(spool: Spool) -> None:
