@@ -109,7 +109,7 @@ class MqttLink:
         self._ended = False
         self._connection = 0
         self._said = float("-inf")
-        self._asked: dict[int, Sequence[str]] = {}
+        self._asked: dict[int, tuple[Sequence[str], int]] = {}
         self._client = self._new_client()
 
     async def __aenter__(self) -> Self:
@@ -161,7 +161,7 @@ class MqttLink:
         how = SubscribeOptions(qos, retainHandling=SENT_IF_NEW if retained else NOT_SENT)
         _, packet = self._client.subscribe([(topic, how) for topic in topics])
         if packet is not None:
-            self._asked[packet] = topics
+            self._asked[packet] = topics, qos
 
     def unsubscribe(self, topics: Sequence[str]) -> None:
         """These are not wanted any more."""
@@ -207,8 +207,13 @@ class MqttLink:
 
     def _answer(self, packet: int, codes: Sequence[ReasonCode]) -> None:
         """In the loop, because an answer may be faster than `subscribe` returns."""
-        topics = self._asked.pop(packet, ())
-        refused = [f"{topic}: {code}" for topic, code in zip(topics, codes, strict=False) if code.is_failure]
+        topics, qos = self._asked.pop(packet, ((), 0))
+        # A lower QoS than was asked for would lose whatever comes while we are away, without a word.
+        refused = [
+            f"{topic}: {code}"
+            for topic, code in zip(topics, codes, strict=False)
+            if code.is_failure or code.value < qos
+        ]
         self._events.put_nowait(Subscribed(topics, refused))
 
     # What follows runs in Paho's thread.

@@ -91,7 +91,10 @@ def pause_s(failures: int, chance: float, asked_s: float) -> float:
 
 def is_verdict(result: object) -> bool:
     """Does it say what became of one reading?"""
-    return isinstance(result, dict) and (result.get("status") == "accepted" or isinstance(result.get("reason"), str))
+    if not isinstance(result, dict):
+        return False
+    status = result.get("status")
+    return status == "accepted" or (status == "refused" and isinstance(result.get("reason"), str))
 
 
 def _verdict(result: Mapping[str, Any]) -> Verdict:

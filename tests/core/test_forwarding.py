@@ -33,6 +33,7 @@ def test_an_answer_that_says_nothing_of_readings_lets_none_leave(status: int) ->
         {"results": [ACCEPTED]},
         {"results": [1, 2]},
         {"results": [{}, {}]},
+        {"results": [{"reason": "no status"}, {"status": "pending", "reason": "later"}]},
     ):
         again = judge(Answer(status, problem, "why"), 2)
         assert isinstance(again, Again)
