@@ -30,6 +30,8 @@ log = logging.getLogger("floorstream.edge")
 
 MOST_AT_ONCE = 500
 """Events in one call of the queue."""
+MOST_BYTES_AT_ONCE = 8 << 20
+"""Bytes of the records that they were made of."""
 NOTE = "file:"
 
 
@@ -219,15 +221,17 @@ class WatchedFolder:
 
     def _batch(self, events: Iterator[FileEvent | BadRecord], name: str, growing: bool) -> _Batch:
         """The next events, to the end of a record."""
-        batch, source = _Batch(), self._settings.source
+        batch, source, size = _Batch(), self._settings.source, 0
         try:
             for event in events:
+                size += len(event.raw)
                 if isinstance(event, BadRecord):
                     batch.unreadable.append(_unreadable(source, name, event))
                 else:
                     assert event.event is not None
                     batch.readings.append(Reading(Kind(event.kind), source, event.event))
-                if event.after is not None and len(batch.readings) + len(batch.unreadable) >= MOST_AT_ONCE:
+                full = len(batch.readings) + len(batch.unreadable) >= MOST_AT_ONCE or size >= MOST_BYTES_AT_ONCE
+                if event.after is not None and full:
                     batch.place = event.after
                     return batch
         except BadFile as trouble:

@@ -13,7 +13,7 @@ import pytest
 from services.adapters.files.mapped import EventFile, columns_mapping
 from services.adapters.spool import Spool
 from services.adapters.spool_file import NAME, open_database, read_refused
-from services.adapters.watched_folder import FolderSettings, WatchedFolder
+from services.adapters.watched_folder import MOST_BYTES_AT_ONCE, FolderSettings, WatchedFolder
 from services.core.reading import Reading, Unreadable
 from services.core.records import BadRecord, FileEvent
 from services.core.watched import Seen
@@ -187,6 +187,16 @@ async def test_what_cannot_be_read_is_refused_once_with_file_and_line(program: P
     assert first.startswith("a.csv, line 3: not utf-8")
     assert second.startswith("b.xlsx: is damaged")
     assert third.startswith("c.csv: has no column '序列号'; its columns: other")
+
+
+async def test_long_lines_are_taken_a_few_at_a_time(program: Program) -> None:
+    long = b'{"unit_id": "U", "remark": "' + b"x" * 200_000 + b'"}\n'
+    (program.files / "a.jsonl").write_bytes(long * 100)
+    with pytest.raises(Lost):
+        await program.looks(dies_at=2, mapping=None)
+    assert len(program.units()) == 2 * -(-MOST_BYTES_AT_ONCE // (len(long) - 1))
+    await program.looks(mapping=None)
+    assert len(program.units()) == 100
 
 
 async def test_a_last_line_without_its_end_waits_until_nobody_writes(program: Program) -> None:
