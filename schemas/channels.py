@@ -65,12 +65,20 @@ def _token(value: object) -> str:
 
 def _address(value: object) -> str:
     text = cleaned(value, LONGEST_SECRET)
-    parts = urlsplit(text)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.fragment:
+    if not _can_be_reached(text):
         raise bilingual(
             "combination", "expected an address such as https://host/path", "应为地址，例如 https://host/path"
         )
     return text
+
+
+def _can_be_reached(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
+    except ValueError:  # a port beyond 65535, a host that no resolver takes
+        return False
+    return named and parts.scheme in ("https", "http") and not (parts.username or parts.password or parts.fragment)
 
 
 def _matching(pattern: re.Pattern[str], en: str, zh: str) -> BeforeValidator:

@@ -12,7 +12,7 @@ from tests.phone_server import Mode, PhoneServer
 INSIDE = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
     "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "fd12::1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
-    "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "ff02::1", "240.0.0.1",
+    "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "ff02::1", "240.0.0.1", "fec0::1", "::127.0.0.1", "2001:0:a00:1::",
 ]  # fmt: skip
 
 
@@ -43,6 +43,38 @@ async def test_without_tls_only_to_what_is_listed() -> None:
         assert (await listed.post(f"{address}/robot/send", b"{}", {})).status == 200
         for outbound in (strict, listed):
             await outbound.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://10.1.2.3/", "allow_private"), ("https://2130706433/", "allow_private"),
+        ("https://0x7f.1/", "allow_private"), ("https://[::1]/", "allow_private"), ("http://mes.example/", "https"),
+    ],
+)  # fmt: skip
+async def test_a_proxy_is_no_way_around(url: str, why: str) -> None:
+    async with PhoneServer() as server:
+        outbound = Outbound(Allowed([]), proxy=server.url)
+        with pytest.raises(NotAllowed, match=why):
+            await outbound.post(url, b"{}", {})
+        await outbound.close()
+        assert server.requests == []
+
+
+async def test_a_proxy_takes_what_is_listed() -> None:
+    async with PhoneServer() as server:
+        outbound = Outbound(Allowed(["mes.example"]), proxy=server.url)
+        await outbound.post("http://mes.example/", b"{}", {})
+        await outbound.close()
+        assert server.requests[0].headers["host"] == "mes.example"
+
+
+@pytest.mark.parametrize("url", ["https://a..b/", "https://h:99999/", f"https://{'a' * 70}.example/"])
+async def test_an_address_that_nobody_can_resolve_is_unreachable(url: str) -> None:
+    outbound = Outbound(Allowed([]))
+    with pytest.raises(Unreachable):
+        await outbound.post(url, b"", {})
+    await outbound.close()
 
 
 async def test_a_name_is_resolved_once_and_the_connection_goes_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ acted upon.
 """
 
 import asyncio
-import contextlib
 import ipaddress
 import socket
 import ssl
@@ -25,6 +24,8 @@ ANSWER_BYTES = 64 << 10
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+"""Deprecated, and inside where somebody has them still."""
 
 
 class NotAllowed(Exception):
@@ -60,9 +61,10 @@ class Allowed:
             except ValueError:
                 self._names.add(entry.lower())
 
-    def lists(self, host: str, address: Address) -> bool:
-        """Is this host or its address listed?"""
-        return host.lower() in self._names or any(address in network for network in self._networks)
+    def lists(self, host: str, address: Address | None) -> bool:
+        """Is this host or its address listed? None: a proxy resolves it."""
+        named = host.lower() in self._names
+        return named or (address is not None and any(address in network for network in self._networks))
 
 
 class Outbound:
@@ -106,7 +108,7 @@ class Outbound:
                     return Answer(answer.status_code, answer.headers.get("retry-after"), await _read(answer))
         except TimeoutError:
             raise Unreachable(f"no answer within {SECONDS:g} s 超时", perhaps=under_way) from None
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise Unreachable(_why(error), perhaps=under_way) from None
 
     async def _pinned(self, url: str) -> tuple[str, str]:
@@ -115,32 +117,43 @@ class Outbound:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         shown = parts.netloc.rpartition("@")[2]
         if self._through_proxy:
-            # The proxy resolves names; an address is judged all the same.
-            with contextlib.suppress(ValueError):
-                self._judge(parts.scheme, host, [ipaddress.ip_address(host)])
+            self._judge(parts.scheme, host, await _written(host, port))
             return url, shown
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
+        addresses = await _resolved(host, port)
         self._judge(parts.scheme, host, addresses)
         literal = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
         return parts._replace(netloc=f"{literal}:{port}").geturl(), shown
 
-    def _judge(self, scheme: str, host: str, addresses: Iterable[Address]) -> None:
+    def _judge(self, scheme: str, host: str, addresses: Iterable[Address | None]) -> None:
         for address in addresses:
             if self._allowed.lists(host, address):
                 continue
             if scheme != "https":
                 raise NotAllowed(f"{host} without TLS: write https, or list it in allow_private 未加密：请用 https")
-            if not is_public(address):
+            if address is not None and not is_public(address):
                 raise NotAllowed(
                     f"{host} is {address}, inside the plant: list it in allow_private 内网地址须列入 allow_private"
                 )
 
 
+async def _resolved(host: str, port: int, flags: int = 0) -> list[Address]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return [ipaddress.ip_address(entry[4][0]) for entry in found]
+
+
+async def _written(host: str, port: int) -> Iterable[Address | None]:
+    """The address that stands there, in whatever notation; None for a name, which the proxy resolves."""
+    try:
+        return await _resolved(host, port, socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return [None]
+
+
 def is_public(address: Address) -> bool:
     """Is this an address of the public internet, also where an IPv4 address is wrapped in an IPv6 one?"""
     inner = _unwrapped(address)
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+    return inner.is_global and not inner.is_multicast and not inner.is_reserved and inner not in _SITE_LOCAL
 
 
 def _unwrapped(address: Address) -> Address:
