@@ -86,6 +86,8 @@ def _refuse_half_pairs(value: dict[str, Any]) -> None:
     for key, item in value.items():
         try:
             json.dumps([key, item], ensure_ascii=False, default=str).encode("utf-8")
+        except RecursionError:
+            raise Malformed("not JSON we can read: nested too deeply", "无法读取的 JSON：嵌套过深") from None
         except UnicodeEncodeError as error:
             raise Malformed(
                 f"{key!a}: has half of a surrogate pair, which is no character",

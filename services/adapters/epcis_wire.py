@@ -5,7 +5,6 @@ document excludes from the hash (`…:ignoreFields`, as GS1's reference generato
 was refused can be sent again by itself.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from schemas.message import Malformed, read_json
+from services.adapters.submitted import is_deeper
 from services.core.epcis_check import check_document, check_event
 from services.core.epcis_kinds import Fault
 from services.core.epcis_names import STANDARD, expanded, prefixes_of
@@ -22,11 +22,13 @@ from services.core.errors import BadScan, Reason
 MOST_DEPTH = 32
 MOST_SAID = 20
 """Faults of one document or event that are told; the rest comes when these are mended."""
+MOST_PREFIXES = 100
+"""In force around the events of a document: each of them carries all, when it stands alone."""
+_TOO_MANY_PREFIXES = f"more than {MOST_PREFIXES} prefixes are in force", f"生效的前缀超过 {MOST_PREFIXES} 个"
 _LONGEST_WHOLE = 18
 _TOO_LARGE = 1_000_000_000_000_000_000
 _LONGEST_DECIMAL = 40
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL).findall
 
 
 class BadDocument(ValueError):
@@ -49,8 +51,16 @@ class InvalidEvent(BadScan):
         self.faults = faults
 
 
-def read_document(body: bytes) -> list[bytes]:
-    """The events of an EPCISDocument as items, in their order, not yet judged. Raises BadDocument."""
+class TooManyEvents(ValueError):
+    """A document with more events than are taken at once; `events` says how many."""
+
+    def __init__(self, events: int) -> None:
+        super().__init__(f"{events} events")
+        self.events = events
+
+
+def read_document(body: bytes, most: int) -> list[bytes]:
+    """The events of an EPCISDocument as items, in their order, not yet judged. Raises BadDocument, TooManyEvents."""
     try:
         document = _read(body)
     except Malformed as bad:
@@ -58,9 +68,13 @@ def read_document(body: bytes) -> list[bytes]:
     faults = list(islice(check_document(document), MOST_SAID))
     if faults:
         raise BadDocument(faults)
-    prefixes = prefixes_of(document["@context"])
+    prefixes, events = prefixes_of(document["@context"]), document["epcisBody"]["eventList"]
+    if len(events) > most:
+        raise TooManyEvents(len(events))
+    if len(prefixes) > MOST_PREFIXES:
+        raise BadDocument([Fault("/@context", *_TOO_MANY_PREFIXES)])
     ignored = {expanded(name, prefixes) for name in _ignored(document)}
-    return [_alone(event, prefixes, ignored) for event in document["epcisBody"]["eventList"]]
+    return [_alone(event, prefixes, ignored) for event in events]
 
 
 def _ignored(document: Mapping[str, Any]) -> Iterator[str]:
@@ -93,7 +107,7 @@ def read_epcis(raw: bytes) -> dict[str, Any]:
 
 def _read(body: bytes) -> dict[str, Any]:
     """A JSON object of bounded depth, whose numbers are of bounded size. Raises Malformed."""
-    if _too_deep(body):
+    if is_deeper(body, MOST_DEPTH):
         raise Malformed(f"nested more than {MOST_DEPTH} levels deep", f"嵌套超过 {MOST_DEPTH} 层")
     value = read_json(body)
     if not all(_is_modest(number) for number in _numbers(value)):
@@ -102,15 +116,6 @@ def _read(body: bytes) -> dict[str, Any]:
             f"数字超过 {_LONGEST_WHOLE} 位（含小数点时 {_LONGEST_DECIMAL} 位）",
         )
     return value
-
-
-def _too_deep(body: bytes) -> bool:
-    depth = 0
-    for mark in _BRACKETS(body):
-        depth += (mark in b"[{") - (mark in b"]}")
-        if depth > MOST_DEPTH:
-            return True
-    return False
 
 
 def _numbers(value: Any) -> Iterator[int | Decimal]:

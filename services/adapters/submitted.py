@@ -67,6 +67,8 @@ _TEXTS = (
     "event_id", "unit_id", "read_point_id", "operation_id", "order_id", "product_id", "work_unit_id", "operator_id",
     "voids",
 )  # fmt: skip
+_STRINGS_AND_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL).findall
+"""A string that is never closed goes to the end: else every quote in it would be tried as the beginning of one."""
 _AMOUNTS = ("quantity", "scrap_quantity", "quantity_delta")
 _AMOUNT_AS_TEXT = re.compile(rb'quantity(?:_delta)?"\s*:\s*"([^"]*)"').findall
 _AMOUNT = re.compile(rb"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?").fullmatch
@@ -249,13 +251,20 @@ def read_transform(raw: bytes) -> SubmittedTransform:
 
 def require_shallow(raw: bytes) -> None:
     """Raises BadScan where brackets nest deeper than any message of ours could."""
-    if raw.count(b"{") + raw.count(b"[") <= MOST_DEPTH:
-        return
+    if is_deeper(raw, MOST_DEPTH):
+        raise BadScan(Reason.MALFORMED, f"nested more than {MOST_DEPTH} levels deep", f"嵌套超过 {MOST_DEPTH} 层")
+
+
+def is_deeper(raw: bytes, most: int) -> bool:
+    """Do brackets nest deeper than so many levels? In time that grows with the length alone, whatever the bytes are."""
+    if raw.count(b"{") + raw.count(b"[") <= most:
+        return False
     depth = 0
-    for mark in re.findall(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', raw, re.DOTALL):
+    for mark in _STRINGS_AND_BRACKETS(raw):
         depth += (mark in b"[{") - (mark in b"]}")
-        if depth > MOST_DEPTH:
-            raise BadScan(Reason.MALFORMED, f"nested more than {MOST_DEPTH} levels deep", f"嵌套超过 {MOST_DEPTH} 层")
+        if depth > most:
+            return True
+    return False
 
 
 submitted_event: Callable[..., Submitted] = Submitted

@@ -20,7 +20,7 @@ from services.adapters.api_description import JSON, SOURCE, described
 from services.adapters.api_pace import TOO_MANY
 from services.adapters.capture_jobs import KEPT_DAYS, CaptureError, place_of, token_of
 from services.adapters.capture_jobs import CaptureJob as Job
-from services.adapters.epcis_wire import BadDocument, InvalidEvent, read_document
+from services.adapters.epcis_wire import BadDocument, InvalidEvent, TooManyEvents, read_document
 from services.adapters.plant_publish import TablesAway
 from services.adapters.problems import (
     BAD_REQUEST,
@@ -221,17 +221,16 @@ def _rollback(request: Request) -> bool:
 
 async def _items(body: bytes) -> list[bytes]:
     try:
-        items = await asyncio.to_thread(read_document, body)
+        return await asyncio.to_thread(read_document, body, MOST_EVENTS)
     except BadDocument as bad:
         raise _invalid(bad.faults) from None
-    if len(items) > MOST_EVENTS:
+    except TooManyEvents as many:
         raise Problem(
             TOO_LARGE,
-            f"{len(items)} events; a capture may have {MOST_EVENTS}: send them in parts",
-            f"共 {len(items)} 个事件；一次采集最多 {MOST_EVENTS} 个：请分批发送",
+            f"{many.events} events; a capture may have {MOST_EVENTS}: send them in parts",
+            f"共 {many.events} 个事件；一次采集最多 {MOST_EVENTS} 个：请分批发送",
             limit_items=MOST_EVENTS,
-        )
-    return items
+        ) from None
 
 
 def _pointer(verdict: Verdict) -> str:

@@ -1,5 +1,6 @@
 """The two readings of an item at the front door accept and refuse the same, and both are the contract's."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -112,3 +113,9 @@ def test_an_ordinary_scan_is_read_quickly() -> None:
     assert _quick(
         as_json({**GOOD, "unit_id": "urn:epc:id:sgtin:单元", "quantity": "1.50", "parent_ids": ["a:b"]}, False)
     )
+
+
+def test_however_deep_it_is_nested_it_is_read_or_refused() -> None:
+    for depth in range(800, 1_000):
+        with contextlib.suppress(Malformed):
+            read_json(b'{"a": "\\ud83d\\ude00", "b": %b%b}' % (b"[" * depth, b"]" * depth))

@@ -119,6 +119,10 @@ WRONG: dict[str, tuple[str, Any]] = {
     "not a document": ("/type", {**document(), "type": "EPCISQueryDocument"}),
     "no context": ("/@context", {key: value for key, value in document().items() if key != "@context"}),
     "version 1": ("/schemaVersion", document(schemaVersion="1.2")),
+    "prefixes without end": (
+        "/@context",
+        document(event(), **{"@context": [*document()["@context"], {f"p{n}": "https://x/" for n in range(101)}]}),
+    ),
     "no events": ("/epcisBody/eventList", document(epcisBody={})),
     "an unknown type": ("/epcisBody/eventList/0/type", document(event(type="QuantityEvent"))),
     "no object": ("/epcisBody/eventList/0", document("x")),

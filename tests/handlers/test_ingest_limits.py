@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import tracemalloc
+from time import process_time
 
 import pytest
 
@@ -38,6 +39,16 @@ async def test_a_body_too_large_is_refused_naming_the_limit(packed: bool) -> Non
         else:
             answer = await floor.post(body)
         assert (answer.status_code, answer.json()["limit_bytes"]) == (413, MOST_BYTES)
+
+
+@pytest.mark.parametrize("path", ["/v1/scans", "/v1/epcis/events", "/v1/products"])
+async def test_a_text_that_never_ends_is_looked_through_once(path: str) -> None:
+    """Every escaped quote in it was tried as the beginning of a text: 256 KB stopped the whole process for minutes."""
+    body = b"[" * 40 + b'"' + b'\\"' * 24_000
+    async with memory_floor() as floor:
+        began = process_time()
+        assert (await floor.post(body, path=path)).status_code == 422
+        assert process_time() - began < 5
 
 
 @pytest.mark.parametrize(
