@@ -98,7 +98,7 @@ class _Reader:
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.root: Element | None = None
         self._open: list[Element] = []
-        self._numbers: list[dict[str, int]] = []
+        self._last: list[dict[str, Element]] = []
         self._elements = 0
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -114,15 +114,16 @@ class _Reader:
         if parent is None:
             self.root = element
         else:
-            numbers = self._numbers[-1]
-            element.number = numbers[tag] = numbers.get(tag, 0) + 1
+            before, self._last[-1][tag] = self._last[-1].get(tag), element
+            if before is not None:
+                element.number, element.alone, before.alone = before.number + 1, False, False
             parent.children.append(element)
         self._open.append(element)
-        self._numbers.append({})
+        self._last.append({})
 
     def _end(self, tag: str) -> None:
         self._open.pop()
-        self._numbers.pop()
+        self._last.pop()
 
     def _text(self, text: str) -> None:
         element = self._open[-1]

@@ -23,13 +23,15 @@ def version_of(namespace: str) -> str | None:
 
 @dataclass(slots=True, eq=False)
 class Element:
-    """An element. `line` from 1; `number` from 1 among its siblings of the same name; `text` outside of children."""
+    """An element. `line` from 1; `number` from 1 among its siblings of the same name, `alone` where there is no other;
+    `text` outside of children."""
 
     namespace: str
     name: str
     line: int
     parent: "Element | None" = None
     number: int = 1
+    alone: bool = True
     text: str = ""
     children: list["Element"] = field(default_factory=list)
 
@@ -51,16 +53,9 @@ class Element:
         steps: list[str] = []
         at: Element | None = self
         while at is not None:
-            steps.append(f"{at.name}[{at.number}]" if at._has_like() else at.name)
+            steps.append(at.name if at.alone else f"{at.name}[{at.number}]")
             at = at.parent
         return "/" + "/".join(reversed(steps))
-
-    def _has_like(self) -> bool:
-        """Has it siblings of the same name?"""
-        if self.parent is None or self.number > 1:
-            return self.number > 1
-        name = (self.namespace, self.name)
-        return any((other.namespace, other.name) == name and other is not self for other in self.parent.children)
 
 
 class Node(NamedTuple):

@@ -1,10 +1,11 @@
 """Schedules in B2MML: what the published schemas allow becomes orders, what is none is refused by its path."""
 
+from time import process_time
 from typing import Any
 
 import pytest
 
-from tests.b2mml_documents import DATA, faults, job, material, operations, request, segment, work
+from tests.b2mml_documents import DATA, NAMESPACE, faults, job, material, operations, request, segment, work
 from tests.ingest_floor import PLANT, Floor, memory_floor
 
 START = "<StartTime>2026-11-24T08:00:00+08:00</StartTime><EndTime>2026-11-25T20:00:00+08:00</EndTime>"
@@ -87,6 +88,29 @@ async def test_a_change_keeps_what_it_leaves_out_and_a_cancel_ends_the_order() -
         assert (await order(floor, "WO-1"))["change"] == "cancelled"
         again = await sent(floor, operations(request("WO-1", segment("")), verb="Cancel"))
         assert [each["changed"] for each in again["results"]] == [False]
+
+
+async def test_a_change_of_a_cancelled_order_leaves_it_cancelled_and_a_whole_one_does_not() -> None:
+    async with memory_floor() as floor:
+        await sent(floor, BARE)
+        await sent(floor, CANCEL)
+        await sent(floor, CHANGE)
+        assert (await order(floor, "WO-1"))["change"] == "cancelled"
+        await sent(floor, BARE)
+        assert (await order(floor, "WO-1"))["change"] == "new"
+
+
+async def test_paths_are_told_in_time_that_grows_with_the_document_only() -> None:
+    """Every verdict names its path; each looked through all siblings once, for half a minute."""
+    requests = "<WorkRequest><ID>W</ID></WorkRequest>" * 900
+    body = f'<ProcessWorkSchedule xmlns="{NAMESPACE}"><DataArea><WorkSchedule>{requests}</WorkSchedule>'
+    body += "<a/>" * 50_000 + "</DataArea></ProcessWorkSchedule>"
+    async with memory_floor() as floor:
+        began = process_time()
+        said = await sent(floor, body.encode(), 422)
+        assert process_time() - began < 5
+    paths = [each["path"] for each in said["results"]]
+    assert paths[:2] == [f"/ProcessWorkSchedule/DataArea/WorkSchedule/WorkRequest[{at}]" for at in (1, 2)]
 
 
 async def test_a_request_says_by_its_state_that_it_is_cancelled() -> None:
