@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 Order = Mapping[str, Any]
+ANY_REVISION = -1
+"""As `expected`: whichever revision holds, but there is such an order."""
+CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class UnknownOrder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an order is to be. `expected`: the revision it was made from. `partly`: what it does not say stays."""
+    """What an order is to be. `expected`: the revision it was made from, 0: there is none yet. `partly`: what it does
+    not say stays."""
 
     fields: Mapping[str, Any]
     expected: int | None = None
@@ -42,13 +46,18 @@ def next_order(known: Order | None, wanted: Wanted, author: str, changed: str) -
 
     Where `revision` is left out, other content than that which holds makes the next one.
     """
-    if wanted.expected is not None and wanted.expected != (known["revision"] if known else 0):
-        raise OrderConflict(known["revision"] if known else 0)
+    current = known["revision"] if known else 0
+    if wanted.expected not in (None, current) and not (wanted.expected == ANY_REVISION and known is not None):
+        raise OrderConflict(current)
     sent = dict(wanted.fields)
+    cancelled = known is not None and known.get("change") == CANCELLED
     if wanted.partly:
         if known is None:
             raise UnknownOrder
-        sent = {**{key: value for key, value in known.items() if key not in _BY_SYSTEM}, **sent}
+        kept = {key: value for key, value in known.items() if key not in _BY_SYSTEM}
+        sent = {**kept, **({"change": CANCELLED} if cancelled else {}), **sent}
+    elif cancelled:
+        sent.setdefault("change", "new")  # the whole order is sent again: it is to be made after all
     if known is not None:
         if _same(known, sent):
             return None

@@ -24,7 +24,6 @@ ATTEMPTS = 20
 """So often a request is decided anew because another ingest was first."""
 _SYSTEM = {"revision": 1, "change": "new", "changed_by": "-", "changed": "2000-01-01T00:00:00Z"}
 _WHOLE = {"product_id": "-", "quantity": "0"}
-CANCEL = "cancelled"
 Record = dict[str, Any]
 
 
@@ -55,9 +54,10 @@ async def write(deps: Deps, wanted: Sequence[Wanted], author: str, *, only_judge
     async with deps.orders:
         await _until(deps, lambda: deps.master.complete)
         told: dict[int, Written] = {}
+        open_ones: Sequence[int] = range(len(wanted))
         for _ in range(ATTEMPTS):
-            results, latest = _decided(deps, wanted, author)
-            told = {index: now if now.changed or index not in told else told[index] for index, now in results.items()}
+            results, latest = _decided(deps, wanted, open_ones, author)
+            told |= {index: now for index, now in results.items() if now.changed or index not in told}
             if only_judge or not latest:
                 break
             records = [now.order for now in results.values() if now.changed and now.order is not None]
@@ -73,6 +73,7 @@ async def write(deps: Deps, wanted: Sequence[Wanted], author: str, *, only_judge
             for order_id in sorted({wanted[index].order_id for index in lost}):
                 await _write_again(deps, order_id)
             told = {index: became for index, became in told.items() if index not in lost}
+            open_ones = _anew(wanted, open_ones, lost)
         else:
             raise retry_after(
                 BUSY, "another ingest changes the same orders; send again", "其他进程正在修改相同订单，请重新提交", 1
@@ -80,17 +81,29 @@ async def write(deps: Deps, wanted: Sequence[Wanted], author: str, *, only_judge
     return [told[index] for index in range(len(wanted))]
 
 
-def _decided(deps: Deps, wanted: Sequence[Wanted], author: str) -> tuple[dict[int, Written], dict[str, Record]]:
-    """What becomes of each, and the last revision of every order that changes."""
+def _anew(wanted: Sequence[Wanted], decided: Sequence[int], lost: set[int]) -> list[int]:
+    """What is decided again: of each order that lost a revision that one and what follows it, and of no other order,
+    which another ingest may have changed since."""
+    first: dict[str, int] = {}
+    for index in sorted(lost):
+        first.setdefault(wanted[index].order_id, index)
+    return [index for index in decided if index >= first.get(wanted[index].order_id, len(wanted))]
+
+
+def _decided(
+    deps: Deps, wanted: Sequence[Wanted], open_ones: Sequence[int], author: str
+) -> tuple[dict[int, Written], dict[str, Record]]:
+    """What becomes of each of the open ones, and the last revision of every order that changes."""
     now = format_instant(deps.clock.now_us())
     results: dict[int, Written] = {}
     latest: dict[str, Record] = {}
-    for index, each in enumerate(wanted):
+    for index in open_ones:
+        each = wanted[index]
         known = latest.get(each.order_id) or deps.master.orders.get(each.order_id)
         try:
             order = next_order(known, each, author, now)
         except (OrderConflict, UnknownOrder) as why:
-            results[index] = Written(None, problem=_problem(each.order_id, why))
+            results[index] = Written(None, problem=_problem(each, why))
             continue
         if order is None:
             results[index] = Written(known)
@@ -100,15 +113,20 @@ def _decided(deps: Deps, wanted: Sequence[Wanted], author: str) -> tuple[dict[in
     return results, latest
 
 
-def _problem(order_id: str, why: OrderConflict | UnknownOrder) -> Problem:
+def _problem(wanted: Wanted, why: OrderConflict | UnknownOrder) -> Problem:
+    name = wanted.order_id
     if isinstance(why, UnknownOrder):
-        return Problem(NOT_FOUND, f"there is no order {order_id!r}", f"没有订单 {order_id!r}")
-    return Problem(
-        CONFLICT,
-        f"order {order_id!r} is at revision {why.current}: send a higher one, or none",
-        f"订单 {order_id!r} 已是第 {why.current} 版：请提交更高的版本号或省略",
-        current=why.current,
-    )
+        return Problem(NOT_FOUND, f"there is no order {name!r}", f"没有订单 {name!r}")
+    if not why.current:
+        en, zh = f"there is no order {name!r}: send it without If-Match", f"没有订单 {name!r}：请去掉 If-Match"
+    elif wanted.expected is None:
+        en = f"order {name!r} is at revision {why.current}: send a higher one, or none"
+        zh = f"订单 {name!r} 已是第 {why.current} 版：请提交更高的版本号或省略"
+    else:
+        again = f'If-Match: "{why.current}"'
+        en = f"order {name!r} is at revision {why.current}: read it, merge, and send again with {again}"
+        zh = f"订单 {name!r} 已是第 {why.current} 版：请先读取并合并，再以 {again} 重新提交"
+    return Problem(CONFLICT, en, zh, current=why.current)
 
 
 def _read_back(deps: Deps, latest: Mapping[str, Record]) -> bool:

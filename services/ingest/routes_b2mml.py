@@ -14,9 +14,9 @@ from services.adapters.request_body import read_body
 from services.core.b2mml import NAMESPACE, Unfit
 from services.core.b2mml_orders import Draft, Note, ReadTime, Schedule, draft_of, schedule_of
 from services.core.instant import SourceClock, format_instant
-from services.core.orders import Wanted
+from services.core.orders import CANCELLED, Wanted
 from services.ingest.deps import Deps, measured, source
-from services.ingest.orders import CANCEL, Written, checked, write
+from services.ingest.orders import Written, checked, write
 from services.ingest.routes_orders import WRITTEN, answered, verdict
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -109,7 +109,7 @@ def _order(request: Any, verb: str, read_time: ReadTime) -> Judged:
     draft = None
     try:
         draft = draft_of(request, verb, read_time)
-        fields = {**draft.fields, **({"change": CANCEL} if draft.cancelled else {})}
+        fields = {**draft.fields, **({"change": CANCELLED} if draft.cancelled else {})}
         return draft, checked(fields, partly=draft.gaps_known)
     except Unfit as unfit:
         return draft, Problem(INVALID, unfit.en, unfit.zh, path=unfit.path, line=unfit.line)

@@ -24,23 +24,29 @@ from services.adapters.problems import (
     INVALID,
     NONE_ACCEPTED,
     NOT_FOUND,
+    NOT_READY,
     Problem,
     language,
+    retry_after,
 )
 from services.adapters.request_body import read_body
-from services.core.orders import Wanted
+from services.core.orders import ANY_REVISION, CANCELLED, Wanted
 from services.ingest.body import read_items
 from services.ingest.deps import Deps, measured, source
-from services.ingest.orders import CANCEL, Written, checked, invalid, write
+from services.ingest.orders import Written, checked, invalid, write
 
 MOST_ROWS = 1000
+LONGEST_REVISION = 18
+"""Digits: some senders count their revisions by the clock."""
+ADDRESS = "/v1/orders/{order_id:path}"
+"""Order numbers have slashes, as WH/MO/00012."""
 EXAMPLE = {"product_id": "BOARD-A", "quantity": 500, "sequence": 3}
 _BODY = {JSON: {"schema": schema_of(OrderSent), "example": EXAMPLE}}
 WRITTEN = (INVALID, BROKER_AWAY, BUSY)
 IF_MATCH = {
     "name": "If-Match", "in": "header", "required": False,
-    "description": "the revision this one was made from: if another holds now, 409",
-    "schema": {"type": "string", "example": "*"},
+    "description": "the revision this one was made from (`*`: whichever there is): if another holds now, 409",
+    "schema": {"type": "string", "example": '"3"'},
 }  # fmt: skip
 IF_NONE_MATCH = {
     "name": "If-None-Match", "in": "header", "required": False,
@@ -54,7 +60,7 @@ def router(deps: Deps) -> APIRouter:
     routes = APIRouter(route_class=measured(deps.metrics))
 
     @routes.put(
-        "/v1/orders/{order_id}",
+        ADDRESS,
         **described(
             {200: Order, 201: Order}, *WRITTEN, CONFLICT, body=_BODY, keyed=True,
             headers=[SOURCE, IF_MATCH, IF_NONE_MATCH],
@@ -67,13 +73,13 @@ def router(deps: Deps) -> APIRouter:
         return _told((await write(deps, [wanted], author))[0])
 
     @routes.delete(
-        "/v1/orders/{order_id}",
+        ADDRESS,
         **described({200: Order}, *WRITTEN, BAD_REQUEST, NOT_FOUND, CONFLICT, keyed=True, headers=[SOURCE, IF_MATCH]),
     )
     async def cancel_order(request: Request, order_id: str) -> Response:
         """The order is cancelled: a revision that says so. Cancelled already, it stays as it is."""
         author = source(deps, request)
-        wanted = Wanted({"order_id": clean(order_id), "change": CANCEL}, _expected(request), partly=True)
+        wanted = Wanted({"order_id": clean(order_id), "change": CANCELLED}, _expected(request), partly=True)
         return _told((await write(deps, [wanted], author))[0])
 
     @routes.post(
@@ -88,17 +94,19 @@ def router(deps: Deps) -> APIRouter:
         author = source(deps, request)
         return await _several(deps, request, await read_items(request), author, validate)
 
-    @routes.get("/v1/orders/{order_id}", **described({200: Order}, NOT_FOUND))
+    @routes.get(ADDRESS, **described({200: Order}, NOT_FOUND, NOT_READY))
     async def order(order_id: str) -> Response:
         """An order: its highest revision."""
+        _require_all_read(deps)
         known = deps.master.orders.get(clean(order_id))
         if known is None:
             raise Problem(NOT_FOUND, f"there is no order {order_id!r}", f"没有订单 {order_id!r}")
         return _answer(known)
 
-    @routes.get("/v1/orders", **described({200: Orders}, INVALID))
+    @routes.get("/v1/orders", **described({200: Orders}, INVALID, NOT_READY))
     async def orders(after: str = "", limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS) -> Response:
         """Orders by order_id, a page at a time: `after` of the answer is that of the next question."""
+        _require_all_read(deps)
         ids = [each for each in sorted(deps.master.orders) if each > after]
         more = ids[limit - 1] if len(ids) > limit else None
         return _answer({"orders": [deps.master.orders[each] for each in ids[:limit]], "after": more})
@@ -111,6 +119,12 @@ def _answer(body: Mapping[str, Any], status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, headers, "application/json")
 
 
+def _require_all_read(deps: Deps) -> None:
+    """Raises Problem while orders are still being read: none may be missing from an answer."""
+    if not deps.master.complete:
+        raise retry_after(NOT_READY, "orders are still being read from the log", "正在从日志读取订单", 2)
+
+
 def _told(written: Written) -> Response:
     if written.problem is not None:
         raise written.problem
@@ -120,13 +134,17 @@ def _told(written: Written) -> Response:
 
 def _expected(request: Request) -> int | None:
     """The revision that a change was made from (If-Match); `If-None-Match: *` is for a new order. Raises Problem."""
-    if request.headers.get("if-none-match", "").strip() == "*":
-        return 0
-    text = request.headers.get("if-match", "*").strip()
-    digits = text.removeprefix("W/").strip('"')
-    if text == "*":
+    none, text = request.headers.get("if-none-match"), request.headers.get("if-match")
+    if none is not None:
+        if none.strip() == "*":
+            return 0
+        raise Problem(BAD_REQUEST, "If-None-Match: expected *, or nothing", "If-None-Match 应为 *，或省略")
+    if text is None:
         return None
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+    if text.strip() == "*":
+        return ANY_REVISION
+    digits = text.strip().removeprefix("W/").strip('"')
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_REVISION):
         raise Problem(
             BAD_REQUEST,
             'If-Match: expected the revision you started from, such as "3"',

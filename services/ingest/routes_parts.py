@@ -144,7 +144,7 @@ def _writing(routes: APIRouter, deps: Deps, kind: Kind) -> None:
 
 
 def _one(kind: Kind) -> str:
-    return f"/v1/{kind.family.name}/{{{kind.one}}}"
+    return f"/v1/{kind.family.name}/{{{kind.one}:path}}"
 
 
 def _described(kind: Kind, *arguments: Any, headers: Any = (), **more: Any) -> dict[str, Any]:

@@ -2,10 +2,21 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fake_log import FakeLog
-from tests.ingest_floor import Floor, memory_floor
+import httpx
+
+from services.adapters.api_access import Access
+from services.adapters.metrics import Metrics
+from services.adapters.plant_master import PlantMaster
+from services.adapters.plant_publish import PlantPublisher
+from services.ingest.app import application
+from services.ingest.deps import Deps
+from services.ports import Outgoing
+from tests.fake_log import FakeLog, FixedClock, MasterFeed
+from tests.ingest_floor import NOW, Floor, memory_floor
 from tests.parts import until
 
 ORDER = {"product_id": "P", "quantity": "10"}
@@ -57,6 +68,51 @@ async def test_deleting_cancels_and_once_only() -> None:
             assert (answer.json()["change"], answer.json()["revision"]) == ("cancelled", 2)
 
 
+async def test_an_order_that_was_cancelled_is_made_after_all_once_it_is_sent_again() -> None:
+    async with memory_floor() as floor:
+        await put(floor, 1)
+        await floor.client.delete("/v1/orders/WO-1")
+        for _ in range(2):
+            status, said = await put(floor, 1)
+            assert (status, said["change"], said["revision"]) == (200, "new", 3)
+
+
+async def test_if_match_any_is_for_an_order_that_is_there() -> None:
+    async with memory_floor() as floor:
+        for known in ("*", '"1"'):
+            status, said = await put(floor, 1, **{"If-Match": known})
+            assert (status, said["current"], "send it without If-Match" in said["detail"]) == (409, 0, True)
+        await put(floor, 1)
+        assert (await put(floor, 2, **{"If-Match": "*"}))[0] == 200
+        assert (await put(floor, 3, **{"If-None-Match": '"1"'}))[0] == 400
+
+
+async def test_the_etag_of_a_revision_by_the_clock_is_taken_back() -> None:
+    async with memory_floor() as floor:
+        await floor.client.put("/v1/orders/WO-1", json={**ORDER, "revision": 1_764_140_000_000_000})
+        etag = (await floor.client.get("/v1/orders/WO-1")).headers["etag"]
+        assert (await put(floor, 2, **{"If-Match": etag}))[0] == 200
+
+
+async def test_an_order_number_may_have_slashes() -> None:
+    async with memory_floor() as floor:
+        await floor.client.post("/v1/orders", json=[{"order_id": "WH/MO/1", **ORDER}])
+        for method, status in (("GET", 200), ("DELETE", 200)):
+            answer = await floor.client.request(method, "/v1/orders/WH%2FMO%2F1")
+            assert (answer.status_code, answer.json().get("order_id")) == (status, "WH/MO/1")
+
+
+async def test_no_order_is_said_to_be_absent_before_all_have_been_read() -> None:
+    log, clock, metrics = FakeLog(), FixedClock(0), Metrics()
+    master = PlantMaster(MasterFeed(log))
+    publisher = PlantPublisher(master, log, 1, None, clock, metrics)
+    deps = Deps(1, 1, Access(None, "127.0.0.1", clock), clock, log, master, publisher, metrics)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application(deps)), base_url="http://x") as client:
+        for path in ("/v1/orders", "/v1/orders/WO-1"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
+
+
 async def test_pages() -> None:
     async with memory_floor() as floor:
         await floor.client.post("/v1/orders", json=[{"order_id": f"O{number}", **ORDER} for number in range(5)])
@@ -93,6 +149,40 @@ async def test_of_two_who_know_the_same_revision_one_is_refused_and_compaction_k
             [taken] = [said for status, said in answers if status == 200]
             assert order_records(log)[-1] == taken
             assert (await one.client.get("/v1/orders/WO-1")).json() == taken
+
+
+async def test_what_held_is_not_written_over_where_another_order_of_the_request_lost() -> None:
+    """Another ingest is first with B, and changes A once ours is there: of ours only B is decided again."""
+    log = CrossedLog()
+    async with memory_floor(log) as floor:
+        log.first, log.then = [revision("B", 1, "7")], [revision("A", 2, "8")]
+        answer = await floor.client.post("/v1/orders", json=[{"order_id": each, **ORDER} for each in "AB"])
+        assert [(each["changed"], each["revision"]) for each in answer.json()["results"]] == [(True, 1), (True, 2)]
+        held = [(await floor.client.get(f"/v1/orders/{each}")).json() for each in "AB"]
+        assert [(each["revision"], each["quantity"]) for each in held] == [(2, "8"), (2, "10")]
+
+
+@dataclass
+class CrossedLog(FakeLog):
+    """Another ingest writes just before ours, and just after."""
+
+    first: list[Outgoing] = field(default_factory=list)
+    then: list[Outgoing] = field(default_factory=list)
+
+    async def send(self, records: Sequence[Outgoing]) -> list[int]:
+        """Ours in the middle; the others' once."""
+        first, then, self.first, self.then = self.first, self.then, [], []
+        await super().send(first)
+        offsets = await super().send(records)
+        await super().send(then)
+        return offsets
+
+
+def revision(order_id: str, number: int, quantity: str) -> Outgoing:
+    """A revision as another ingest writes it."""
+    said = {"change": "new", "changed_by": "other", "changed": NOW, **ORDER, "quantity": quantity}
+    value = json.dumps({"order_id": order_id, "revision": number, **said}).encode()
+    return Outgoing("floor.master", 0, b"order/" + order_id.encode(), value)
 
 
 def order_records(log: FakeLog) -> list[dict[str, Any]]:

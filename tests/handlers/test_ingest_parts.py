@@ -131,6 +131,12 @@ async def test_several_make_one_version_and_each_has_its_verdict() -> None:
         assert [each["wip_limit"] for each in (await model(floor))["operations"]] == [3, 4]
 
 
+async def test_a_product_may_have_a_slash_in_its_id() -> None:
+    async with memory_floor() as floor:
+        await said(floor, "PUT", "products/PCBA%2F100", {"unit_cost": 1})
+        assert (await said(floor, "GET", "products/PCBA%2F100"))["id"] == "PCBA/100"
+
+
 async def test_pages_by_id() -> None:
     async with memory_floor() as floor:
         await said(floor, "POST", "products", [{"id": f"P{number}"} for number in range(5)])
