@@ -22,9 +22,6 @@ from services.core.errors import BadScan, Reason
 MOST_DEPTH = 32
 MOST_SAID = 20
 """Faults of one document or event that are told; the rest comes when these are mended."""
-MOST_PREFIXES = 100
-"""In force around the events of a document: each of them carries all, when it stands alone."""
-_TOO_MANY_PREFIXES = f"more than {MOST_PREFIXES} prefixes are in force", f"生效的前缀超过 {MOST_PREFIXES} 个"
 _LONGEST_WHOLE = 18
 _TOO_LARGE = 1_000_000_000_000_000_000
 _LONGEST_DECIMAL = 40
@@ -71,8 +68,6 @@ def read_document(body: bytes, most: int) -> list[bytes]:
     prefixes, events = prefixes_of(document["@context"]), document["epcisBody"]["eventList"]
     if len(events) > most:
         raise TooManyEvents(len(events))
-    if len(prefixes) > MOST_PREFIXES:
-        raise BadDocument([Fault("/@context", *_TOO_MANY_PREFIXES)])
     ignored = {expanded(name, prefixes) for name in _ignored(document)}
     return [_alone(event, prefixes, ignored) for event in events]
 

@@ -29,7 +29,7 @@ from services.core.epcis_kinds import (
     uri,
     word,
 )
-from services.core.epcis_names import STANDARD, prefixes_of
+from services.core.epcis_names import LONGEST_NAMESPACE, MOST_PREFIXES, STANDARD, declared_in, prefixes_of
 
 _VERSION = matching(lambda value: value == "2" or value.startswith("2."), "a version 2 of EPCIS", " EPCIS 2 的版本号")
 _URIS = listed(uri)
@@ -51,6 +51,13 @@ def _context(value: Any, pointer: str, prefixes: Prefixes) -> Iterator[Fault]:
                 "expected the address of a context, prefixes, or a list of them",
                 "应为上下文地址、前缀表或其列表",
             )
+    declared = list(declared_in(value))
+    if len(declared) > MOST_PREFIXES or any(len(uri) > LONGEST_NAMESPACE for _, uri in declared):
+        yield Fault(
+            pointer,
+            f"expected at most {MOST_PREFIXES} prefixes, their namespaces of {LONGEST_NAMESPACE} characters at most",
+            f"前缀最多 {MOST_PREFIXES} 个，其命名空间最长 {LONGEST_NAMESPACE} 个字符",
+        )
 
 
 def _extensions_only(value: Any, pointer: str, prefixes: Prefixes) -> Iterator[Fault]:

@@ -6,11 +6,13 @@ for `https://ref.gs1.org/cbv/…`, those of the Web Vocabulary for `https://gs1.
 prefixes only; none is fetched.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 """What a document of ours names as its `@context`."""
+MOST_PREFIXES, LONGEST_NAMESPACE = 100, 256
+"""That a `@context` may declare, and characters of each."""
 CBV = "https://ref.gs1.org/cbv/"
 VOC = "https://gs1.org/voc/"
 STANDARD: Mapping[str, str] = {
@@ -81,12 +83,22 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
 
 
 def prefixes_of(context: Any, outer: Mapping[str, str] = STANDARD) -> Mapping[str, str]:
-    """The prefixes in force within a `@context`; what it declares wins over what is around it."""
+    """The prefixes in force within a `@context`; what it declares wins over what is around it.
+
+    Every name is written out with its namespace: one that is too long, and more than there may be, do not count.
+    """
     declared: dict[str, str] = {}
+    for name, uri in declared_in(context):
+        if len(uri) <= LONGEST_NAMESPACE and len(declared) < MOST_PREFIXES:
+            declared[name] = uri
+    return {**outer, **declared} if declared else outer
+
+
+def declared_in(context: Any) -> Iterator[tuple[str, str]]:
+    """Prefix and namespace, as a `@context` declares them."""
     for part in context if isinstance(context, list) else [context]:
         if isinstance(part, Mapping):
-            declared |= {name: uri for name, uri in part.items() if isinstance(uri, str) and not name.startswith("@")}
-    return {**outer, **declared} if declared else outer
+            yield from ((name, uri) for name, uri in part.items() if isinstance(uri, str) and not name.startswith("@"))
 
 
 def expanded(name: str, prefixes: Mapping[str, str]) -> str:

@@ -103,3 +103,9 @@ DIGITS = st.text("0123456789", min_size=1, max_size=60)
 def test_numbers_are_never_rounded(one: str, other: str) -> None:
     same = event_hash(changed(**{"ext:count": one}), STANDARD) == event_hash(changed(**{"ext:count": other}), STANDARD)
     assert same == (int(one) == int(other))
+
+
+def test_no_name_is_written_out_with_a_namespace_without_end() -> None:
+    """Thousands of names in one of 100 KB were gigabytes, also where the context stands within an extension."""
+    inner = {"@context": {"e": "https://x/" + "x" * 1_000}, **{f"e:{number}": 1 for number in range(100)}}
+    assert len(hashed_text({**EVENT, "ext:inner": inner}, STANDARD)) < 10_000

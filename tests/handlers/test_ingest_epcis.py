@@ -123,6 +123,7 @@ WRONG: dict[str, tuple[str, Any]] = {
         "/@context",
         document(event(), **{"@context": [*document()["@context"], {f"p{n}": "https://x/" for n in range(101)}]}),
     ),
+    "a namespace without end": ("/@context", document(event(), **{"@context": {"e": "https://x/" + "x" * 250}})),
     "no events": ("/epcisBody/eventList", document(epcisBody={})),
     "an unknown type": ("/epcisBody/eventList/0/type", document(event(type="QuantityEvent"))),
     "no object": ("/epcisBody/eventList/0", document("x")),
