@@ -191,7 +191,7 @@ class StoredReject(Answer):
     key: str | None = Field(description="base64")
     value: str | None = Field(description="base64")
     mend_id: str = Field(description="the event_id under which a mended copy is to be sent")
-    mended: bool = Field(description="an event of that id was taken: GET /v1/events/ID tells of it")
+    mended: bool = Field(description="an event of that id was taken since: GET /v1/events/ID tells of it")
 
 
 class Rejects(Rows):

@@ -102,7 +102,7 @@ class DatabaseRows:
                 row["mend_id"] = mend_id(row["reason"], row["event_id"], row["partition"], row["offset"], row.pop("id"))
             taken = await timescale_read.taken(conn, generation, [row["mend_id"] for row in found])
             counts = await timescale_read.reject_counts(conn, generation)
-        return [{**row, "mended": row["mend_id"] in taken} for row in found], counts
+        return [{**row, "mended": taken.get(row["mend_id"], -1) > row["recorded"]} for row in found], counts
 
     async def events(self, event_id: str, unit_id: str | None) -> list[Row]:
         """What became of an event, for every unit that carries it. Raises UnitTooLong, NotYet."""

@@ -23,6 +23,7 @@ from services.core.working_dwell import working_dwell
 
 PREFETCH = 2_000
 MOST_ROWS = 10_000
+MOST_REJECT_BYTES = 8 << 20
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -120,14 +121,18 @@ def _header(value: str | Mapping[str, str] | None) -> bytes | None:
 async def rejects(
     conn: asyncpg.Connection, generation: int, reason: str | None = None, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """The newest refused events; `detail` by language, `recorded` µs, `value` and `key` the original bytes."""
-    rows = await conn.fetch(_sql("rejects"), generation, reason, _limited(limit))
+    """The newest refused events; `detail` by language, `recorded` µs, `value` and `key` the original bytes.
+
+    Fewer than asked for where those have more than MOST_REJECT_BYTES.
+    """
+    rows = await conn.fetch(_sql("rejects"), generation, reason, _limited(limit), MOST_REJECT_BYTES)
     return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
 
 
-async def taken(conn: asyncpg.Connection, generation: int, event_ids: Sequence[str]) -> set[str]:
-    """Which of these events are in the log without having been refused."""
-    return {row["event_id"] for row in await conn.fetch(_sql("taken"), generation, list(event_ids))}
+async def taken(conn: asyncpg.Connection, generation: int, event_ids: Sequence[str]) -> dict[str, int]:
+    """Which of these events are in the log without having been refused, and when each came last (µs)."""
+    rows = await conn.fetch(_sql("taken"), generation, list(event_ids))
+    return {row["event_id"]: row["recorded"] for row in rows}
 
 
 async def reject_counts(conn: asyncpg.Connection, generation: int) -> dict[str, int]:

@@ -118,7 +118,8 @@ def rows_router(rows: DatabaseRows | None, clock: Clock) -> APIRouter:
 
     @router.get("/rejects", **described({200: Rejects}, BAD_REQUEST, INVALID, NO_DATABASE))
     async def rejects(reason: str | None = None, limit: Annotated[int, Query(ge=1, le=MOST_REJECTS)] = 100) -> Response:
-        """The newest refused events with their original bytes in base64, and how many there are by reason."""
+        """The newest refused events with their original bytes in base64, 8 MB of them at most, and how many there are
+        by reason."""
         if reason is not None and reason not in set(Reason):
             known = ", ".join(Reason)
             raise Problem(BAD_REQUEST, f"reason is one of {known}", f"reason 须为以下之一：{known}")

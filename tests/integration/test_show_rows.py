@@ -136,6 +136,17 @@ async def test_rejects_come_with_their_bytes_and_counts(pool: asyncpg.Pool) -> N
     assert none["rejects"] == []
 
 
+async def test_of_large_refused_events_fewer_are_told_and_always_one(pool: asyncpg.Pool) -> None:
+    """A thousand captures of two megabytes would be more than the process has memory for."""
+    for offset in range(4):
+        await put_reject(pool, "malformed", None, offset, "http")
+    async with asking(pool) as client:
+        for megabytes, told in (((0, 0, 0, 9), 1), ((0, 2, 5, 2), 3), ((1, 1, 1, 1), 4)):
+            for offset, size in enumerate(megabytes):
+                await pool.execute("UPDATE rejects SET value = $1 WHERE id = $2", bytes(size << 20), str(offset))
+            assert len((await client.get("/v1/rejects")).json()["rejects"]) == told
+
+
 async def put_reject(pool: asyncpg.Pool, reason: str, event_id: str | None, offset: int, origin: str) -> None:
     """A row of rejects; what came by Kafka is also in raw_scans."""
     http = origin == "http"
@@ -161,6 +172,7 @@ async def test_a_refused_event_tells_under_which_id_it_is_mended_and_whether_it_
     await put_reject(pool, "clock_ahead", "own", 1, "kafka")
     await put_reject(pool, "conflicting_duplicate", "twice", 2, "kafka")
     await put_raw(pool, "twice", 0)  # the first of the two, which holds
+    await put_raw(pool, "mine", 3)  # taken before another one with its id was refused
     await put_reject(pool, "malformed", None, 3, "http")
     await put_reject(pool, "malformed", "mine", 4, "http")
     async with asking(pool) as client:

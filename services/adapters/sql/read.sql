@@ -50,20 +50,31 @@ WHERE generation = $1 AND partition = $2 AND "offset" <= $3 AND ($4 OR NOT forwa
 ORDER BY "offset"
 
 -- name: rejects
+-- So many of the newest, until their bytes are $4; always one.
 SELECT partition, "offset", recorded, reason, detail, source, unit_id, event_id, key, value, origin, id
-FROM rejects
-WHERE generation = $1 AND ($2::text IS NULL OR reason = $2)
+FROM (
+    SELECT *, sum(COALESCE(octet_length(value), 0)) OVER (
+        ORDER BY recorded DESC, partition, "offset", id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS before
+    FROM (
+        SELECT * FROM rejects
+        WHERE generation = $1 AND ($2::text IS NULL OR reason = $2)
+        ORDER BY recorded DESC, partition, "offset", id
+        LIMIT $3
+    ) AS newest
+) AS counted
+WHERE before IS NULL OR before < $4
 ORDER BY recorded DESC, partition, "offset", id
-LIMIT $3
 
 -- name: taken
--- Which of these events are in the log without having been refused.
-SELECT DISTINCT s.event_id
+-- Which of these events are in the log without having been refused, and when they came last.
+SELECT s.event_id, max(s.recorded) AS recorded
 FROM raw_scans AS s
 WHERE s.generation = $1 AND s.event_id = ANY ($2::text[]) AND NOT s.forwarded AND NOT EXISTS (
     SELECT FROM rejects AS r
     WHERE r.recorded = s.recorded AND r.partition = s.partition AND r."offset" = s."offset" AND r.origin = 'kafka'
 )
+GROUP BY s.event_id
 
 -- name: reject_counts
 SELECT reason, count(*) AS n FROM rejects WHERE generation = $1 GROUP BY reason ORDER BY reason
