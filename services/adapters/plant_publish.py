@@ -121,16 +121,18 @@ class PlantPublisher:
     async def publish(self, document: Document, author: str, expected: int | None) -> tuple[int, bool]:
         """Make this canonical document the plant model; its version, and whether that is a new one.
 
-        `expected`: the version the author started from, None: whichever. Returns once it is in force here. Raises
-        VersionConflict, TablesAway, BrokerAway or TooManyPending.
+        `expected`: the version the author started from, 0: there is none yet, None: whichever. Returns once it is in
+        force here. Raises VersionConflict, TablesAway, BrokerAway or TooManyPending.
         """
         async with self._publishing:
             current = self._master.newest
             if not self._master.complete:
                 raise BrokerAway(f"{MASTER.name} has not been read yet")
-            if expected is not None and expected != current:
+            holds = current > 0 and self._master.versions[current] == document
+            # A change whose answer was lost is sent again as it was: from the version that it has replaced.
+            if expected not in (None, current) and not (holds and expected):
                 raise VersionConflict(current)
-            if current and self._master.versions[current] == document:
+            if holds:
                 await self._until_in_force(current)
                 return current, False
             record = PlantRecord(current + 1, self._clock.now_us(), author, document)

@@ -44,28 +44,38 @@ _BY_SYSTEM = ("revision", "change", "changed_by", "changed")
 def next_order(known: Order | None, wanted: Wanted, author: str, changed: str) -> dict[str, Any] | None:
     """The revision to write, None when what is wanted holds already. Raises OrderConflict, UnknownOrder.
 
-    Where `revision` is left out, other content than that which holds makes the next one.
+    Where `revision` is left out, other content than that which holds makes the next one. What holds already is no
+    conflict: a change whose answer was lost is sent again as it was, from the revision that it has replaced.
     """
     current = known["revision"] if known else 0
-    if wanted.expected not in (None, current) and not (wanted.expected == ANY_REVISION and known is not None):
+    sent = _sent(known, wanted)
+    holds = known is not None and _same(known, sent)
+    if not (_is_expected(current, wanted.expected) or (holds and wanted.expected)):
         raise OrderConflict(current)
+    if holds:
+        return None
+    if known is not None and sent.get("revision", current + 1) <= current:
+        raise OrderConflict(current)
+    change = "new" if known is None else "resequenced"
+    return {"revision": current + 1, "change": change, "changed_by": author, "changed": changed, **sent}
+
+
+def _is_expected(current: int, expected: int | None) -> bool:
+    return expected in (None, current) or (expected == ANY_REVISION and current > 0)
+
+
+def _sent(known: Order | None, wanted: Wanted) -> dict[str, Any]:
+    """What the order is to be, all of it. Raises UnknownOrder."""
     sent = dict(wanted.fields)
     cancelled = known is not None and known.get("change") == CANCELLED
     if wanted.partly:
         if known is None:
             raise UnknownOrder
         kept = {key: value for key, value in known.items() if key not in _BY_SYSTEM}
-        sent = {**kept, **({"change": CANCELLED} if cancelled else {}), **sent}
-    elif cancelled:
+        return {**kept, **({"change": CANCELLED} if cancelled else {}), **sent}
+    if cancelled:
         sent.setdefault("change", "new")  # the whole order is sent again: it is to be made after all
-    if known is not None:
-        if _same(known, sent):
-            return None
-        if sent.get("revision", known["revision"] + 1) <= known["revision"]:
-            raise OrderConflict(known["revision"])
-    revision = 1 if known is None else known["revision"] + 1
-    change = "new" if known is None else "resequenced"
-    return {"revision": revision, "change": change, "changed_by": author, "changed": changed, **sent}
+    return sent
 
 
 def _same(known: Order, sent: Order) -> bool:

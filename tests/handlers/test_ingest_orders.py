@@ -87,6 +87,18 @@ async def test_if_match_any_is_for_an_order_that_is_there() -> None:
         assert (await put(floor, 3, **{"If-None-Match": '"1"'}))[0] == 400
 
 
+async def test_a_change_sent_again_because_its_answer_was_lost_is_no_conflict() -> None:
+    async with memory_floor() as floor:
+        await put(floor, 1)
+        for _ in range(2):
+            status, said = await put(floor, 2, **{"If-Match": '"1"'})
+            assert (status, said["revision"]) == (200, 2)
+        for _ in range(2):
+            answer = await floor.client.delete("/v1/orders/WO-1", headers={"If-Match": '"2"'})
+            assert (answer.status_code, answer.json()["revision"]) == (200, 3)
+        assert (await put(floor, 2, **{"If-Match": '"2"'}))[0] == 409
+
+
 async def test_the_etag_of_a_revision_by_the_clock_is_taken_back() -> None:
     async with memory_floor() as floor:
         await floor.client.put("/v1/orders/WO-1", json={**ORDER, "revision": 1_764_140_000_000_000})

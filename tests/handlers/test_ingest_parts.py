@@ -152,6 +152,8 @@ async def test_a_change_of_another_version_is_refused() -> None:
     async with memory_floor() as floor:
         answer = await floor.client.put("/v1/products/P", content=b"{}", headers={"If-Match": '"1"'})
         assert (answer.status_code, answer.headers["etag"]) == (200, '"2"')
+        again = await floor.client.put("/v1/products/P", content=b"{}", headers={"If-Match": '"1"'})
+        assert (again.status_code, again.json()) == (200, {"version": 2, "changed": False})
         problem = await said(floor, "PUT", "products/Q", {}, 409, **{"If-Match": '"1"'})
         assert (problem["code"], problem["current"]) == ("version-conflict", 2)
         await said(floor, "DELETE", "products/P", status=409, **{"If-Match": '"1"'})
