@@ -50,6 +50,19 @@ async def test_without_the_right_key_nobody_writes(tmp_path: Path) -> None:
             assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+async def test_every_address_that_writes_asks_for_a_key_and_so_do_captures(tmp_path: Path) -> None:
+    write(tmp_path / "keys")
+    async with memory_floor(keys=KeyFile(tmp_path / "keys"), plant=None) as floor:
+        paths: dict[str, dict[str, object]] = (await floor.client.get("/v1/openapi.json")).json()["paths"]
+        asked = [(method, path) for path, item in paths.items() for method in item]
+        keyed = [(m, path) for m, path in asked if m not in ("get", "options") or path.startswith("/v1/epcis/capture")]
+        keyed.remove(("options", "/v1/epcis/capture"))
+        assert len(keyed) > 20
+        for method, path in keyed:
+            answer = await floor.client.request(method, path.replace("{", "").replace("}", ""), content=b"{}")
+            assert answer.status_code == 401, (method, path)
+
+
 @pytest.mark.parametrize(("field", "after_us", "status"), [
     ("expires", HOUR, 503), ("expires", 0, 401), ("revoked", 0, 401), ("revoked", HOUR, 503),
 ])  # fmt: skip
