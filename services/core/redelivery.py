@@ -3,6 +3,14 @@
 A broker sends what it has no acknowledgement for again in the same session, under the same packet identifier and
 marked as a repeat (MQTT 5.0, 3.3.1.1 and 4.4). What was taken is noted with the readings, so that such a repeat is
 known even after a crash, and a message without a time or an id of its own is one event all the same.
+
+What MQTT leaves open, for messages without either:
+
+- A broker that was killed goes on from what it wrote down last. What only waited then, and was delivered since, it
+  sends again as if for the first time: read twice. What it took since, it has lost, unless it was delivered.
+- A sender that had no answer publishes again, and the broker has two messages: read twice.
+- A broker that uses the lowest free identifier sends a message that never arrived again, of the same topic and content
+  as the one before under that identifier: it looks as if that one's acknowledgement was lost, and is not read.
 """
 
 import hashlib

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ class Mosquitto:
         home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.log = home / "mosquitto.log"
+        self.kept = home / "mosquitto.db"
         self._config = home / "mosquitto.conf"
         own = [
             f"persistence_location {home}/",
@@ -53,6 +55,23 @@ class Mosquitto:
             self._process.terminate()
             self._process.wait(PATIENCE_SECONDS)
             self._process = None
+
+    def save(self) -> None:
+        """It writes down what it keeps, as every half an hour by itself; wait until it has."""
+        assert self._process is not None
+        before = self._written()
+        self._process.send_signal(signal.SIGUSR1)
+        assert wait_until(lambda: self._written() > before, PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        """End it by SIGKILL: what it had not written down is lost."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE_SECONDS)
+        self._process = None
+
+    def _written(self) -> int:
+        return self.kept.stat().st_mtime_ns if self.kept.exists() else 0
 
     def __enter__(self) -> Self:
         """Start."""
