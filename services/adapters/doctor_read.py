@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.adapters.statements import statements
-from services.core.signs import Refusals, Source, Waiting
-from services.topology import SCANS
+from services.core.signs import Refusals, Source, Untold, Waiting
+from services.topology import SCANS, VISITS
 
 ANSWER_S = 3.0
 
@@ -40,6 +40,17 @@ async def waiting(conn: asyncpg.Connection, generation: int) -> list[Waiting]:
     """Notifications that were not sent yet, by channel."""
     rows = await conn.fetch(_sql("waiting"), generation)
     return [Waiting(row["channel"], row["n"], row["oldest_s"], row["reason"] or "") for row in rows]
+
+
+async def told(conn: asyncpg.Connection, generation: int) -> dict[str, int]:
+    """How far subscribers to visits are: the sum of their positions, by name."""
+    return {row["subscriber"]: int(row["position"]) for row in await conn.fetch(_sql("told"), generation)}
+
+
+async def untold(conn: asyncpg.Connection, generation: int) -> list[Untold]:
+    """What subscribers to visits have not taken of what is stored."""
+    rows = await conn.fetch(_sql("untold"), generation, VISITS.name)
+    return [Untold(row["subscriber"], int(row["records"]), row["oldest_s"]) for row in rows]
 
 
 async def log_ends(brokers: str) -> dict[int, int]:

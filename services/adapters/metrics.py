@@ -144,6 +144,10 @@ class Metrics:
             "visits_told_breaker", "State of a subscriber: 0 takes messages, 1 is being tried again, 2 is away",
             ("subscriber",),
         )  # fmt: skip
+        self.visits_told_mark = self._gauge(
+            "visits_told_mark", "Offset in floor.scans up to which a subscriber has taken visits",
+            ("subscriber", "partition"),
+        )  # fmt: skip
         self.visits_told_missed = self._counter(
             "visits_told_missed", "Records that the log had deleted before a subscriber took them", ("subscriber",)
         )

@@ -43,8 +43,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "doctor",
         help="what is wrong, and what to do about it",
-        description="Looks at broker, database, board, stages, sources, refusals, notifications, clock, disk and "
-        "memory. Exit code 0 nothing found, 1 something was, 2 no floorstream named. Changes nothing.",
+        description="Looks at broker, database, board, stages, sources, refusals, notifications, subscribers, clock, "
+        "disk and memory. Exit code 0 nothing found, 1 something was, 2 no floorstream named. Changes nothing.",
     )
     parser.add_argument(
         "--between",
@@ -111,6 +111,7 @@ async def _look(instance: Instance, client: httpx.AsyncClient, unreachable: list
     ends: Mapping[int, int] = {}
     rows: Mapping[int, int] = {}
     board: Mapping[int, int] = {}
+    told: Mapping[str, int] = {}
     generation = 1
     try:
         conn = await connect(instance.database, application="floorstream doctor", command_timeout=ANSWER_S)
@@ -118,6 +119,7 @@ async def _look(instance: Instance, client: httpx.AsyncClient, unreachable: list
             if not await migrate.missing(conn):
                 generation = await current_generation(conn)
                 rows = await marks(conn, generation)
+                told = await read.told(conn, generation)
         finally:
             await conn.close()
     except AWAY as error:
@@ -128,7 +130,7 @@ async def _look(instance: Instance, client: httpx.AsyncClient, unreachable: list
         unreachable.append(("broker", _words(error)))
     with contextlib.suppress(httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
         board = covered((await client.get(f"{instance.address}/v1/operations")).json(), generation)
-    return Look(ends, rows, board)
+    return Look(ends, rows, board, told)
 
 
 async def _asked(dsn: str) -> dict[str, Any]:
@@ -147,6 +149,7 @@ async def _asked(dsn: str) -> dict[str, Any]:
             "partitions": await read.partitions(conn, generation),
             "refusals": await read.refusals(conn, generation),
             "waiting": await read.waiting(conn, generation),
+            "untold": await read.untold(conn, generation),
         }
     finally:
         await conn.close()

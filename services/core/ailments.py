@@ -203,6 +203,24 @@ def _people(signs: Signs) -> Iterator[Finding]:
             )
 
 
+def _subscribers(signs: Signs) -> Iterator[Finding]:
+    before, now = (signs.looks[0].told, signs.looks[-1].told) if signs.looks else ({}, {})
+    for each in signs.untold:
+        moves = now.get(each.subscriber, 0) > before.get(each.subscriber, 0)
+        if each.oldest_s > WAITING_S and not moves:
+            yield Finding(
+                "visits_waiting",
+                f"subscriber {each.subscriber} takes no visits: those of {each.records:,} scans wait, since "
+                f"{each.oldest_s / 60:.0f} min",
+                f"订阅者 {each.subscriber} 未接收停留数据：{each.records:,} 条采集的停留在等待，已 "
+                f"{each.oldest_s / 60:.0f} 分钟",
+                f"floorstream channels test {each.subscriber}, and read the log of notify; if it is no subscriber any "
+                f"more: DELETE FROM visits_told WHERE subscriber = '{each.subscriber}'",
+                f"运行 floorstream channels test {each.subscriber} 并查看 notify 日志；若已不再订阅："
+                f"DELETE FROM visits_told WHERE subscriber = '{each.subscriber}'",
+            )
+
+
 def _machine(signs: Signs) -> Iterator[Finding]:
     for space in signs.spaces:
         least = MEMORY_FREE if space.what == "memory" else DISK_FREE
@@ -241,4 +259,4 @@ def _machine(signs: Signs) -> Iterator[Finding]:
         )
 
 
-_JUDGES = (_parts, _database, _progress, _refusals, _sources, _people, _machine)
+_JUDGES = (_parts, _database, _progress, _refusals, _sources, _people, _subscribers, _machine)

@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 
 class Look(NamedTuple):
-    """How far everything was at one moment, by partition of floor.scans: ends of the log, rows, board (offsets)."""
+    """How far everything was at one moment, by partition of floor.scans: ends of the log, rows, board (offsets).
+
+    `told`: how far subscribers to visits were, by name: the sum of their positions in floor.visits.
+    """
 
     ends: Mapping[int, int]
     rows: Mapping[int, int]
     board: Mapping[int, int]
+    told: Mapping[str, int] = {}
 
 
 class Source(NamedTuple):
@@ -38,6 +42,14 @@ class Waiting(NamedTuple):
     messages: int
     oldest_s: float
     reason: str
+
+
+class Untold(NamedTuple):
+    """What a subscriber to visits has not taken: records of floor.scans that are stored, and the age of the oldest."""
+
+    subscriber: str
+    records: int
+    oldest_s: float
 
 
 class Space(NamedTuple):
@@ -70,6 +82,7 @@ class Signs:
     partitions: Mapping[int, int] = field(default_factory=dict)
     refusals: Sequence[Refusals] = ()
     waiting: Sequence[Waiting] = ()
+    untold: Sequence[Untold] = ()
     spaces: Sequence[Space] = ()
     broker_bytes: int = 0
     gauges: Mapping[str, float] = field(default_factory=dict)

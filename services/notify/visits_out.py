@@ -13,7 +13,7 @@ import contextlib
 import logging
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from services import topology
 from services.adapters.channels.subscribers import Subscriber
@@ -128,6 +128,7 @@ class VisitsOut:
                 await self._pass_over(number, found[number].position, start)
             found[number] = Place(max(start, found[number].position), found[number].mark)
         self._lanes = {number: VisitsLane(place) for number, place in found.items()}
+        self._show(found)
         self._feed.go_on({(topology.VISITS.name, number): place.position for number, place in found.items()})
         log.info("tells %s of visits: %s", self._name, ", ".join(f"{p}@{at.position}" for p, at in found.items()))
 
@@ -178,6 +179,8 @@ class VisitsOut:
     async def _advance(self, places: dict[int, Place]) -> bool:
         done = await until_done(lambda: self._rows.advance(self._name, self._owner, places), f"visits to {self._name}")
         self._reached("after_advance")
+        if done:
+            self._show(places)
         return done
 
     async def _give_back(self, serial: int) -> None:
@@ -193,6 +196,8 @@ class VisitsOut:
 
     async def _let_go(self) -> None:
         """Partitions go to others: what is under way is theirs to tell."""
+        for partition in self._lanes:
+            self._metrics.visits_told_mark.remove(self._name, str(partition))
         self._lanes = {}
         self._hurry.set()
 
@@ -202,6 +207,10 @@ class VisitsOut:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._hurry.wait()
+
+    def _show(self, places: Mapping[int, Place]) -> None:
+        for partition in places.keys() & self._lanes.keys():  # others may have been dealt meanwhile
+            self._metrics.visits_told_mark.labels(self._name, str(partition)).set(places[partition].mark)
 
     def _report(self, outcome: Outcome, visits: int) -> None:
         if outcome.sent:

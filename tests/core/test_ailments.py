@@ -7,7 +7,7 @@ import pytest
 from services.core.ailments import blamed, findings
 from services.core.cures import CURES
 from services.core.errors import Reason
-from services.core.signs import Look, Refusals, Signs, Source, Space, Waiting
+from services.core.signs import Look, Refusals, Signs, Source, Space, Untold, Waiting
 
 GIB = 2**30
 BEFORE = Look({0: 100, 1: 100}, {0: 99, 1: 89}, {0: 99, 1: 89})
@@ -26,6 +26,7 @@ SIGNS = {
     "source_silent": Signs(sources=[Source("gate", 20, 601, 190)]),
     "partition_silent": Signs(partitions={0: 1_000, 1: 0}),
     "notify_waiting": Signs(waiting=[Waiting("robot", 3, 301, "errcode 310000")]),
+    "visits_waiting": Signs(looks=[Look({}, {}, {}, {"mes": 7})] * 2, untold=[Untold("mes", 9, 301)]),
     "disk_low": Signs(spaces=[Space("disk of /d", GIB, 11 * GIB)]),
     "memory_low": Signs(spaces=[Space("memory", GIB, 21 * GIB)]),
     "broker_memory": Signs(spaces=[Space("memory", 8 * GIB, 16 * GIB)], broker_bytes=5 * GIB),
@@ -42,6 +43,10 @@ WELL = {
     "a source that is slow": Signs(sources=[Source("gate", 20, 700, 7_000), Source("by hand", 19, 7_000, 1)]),
     "a quiet plant": Signs(partitions={0: 999, 1: 0}),
     "a message under way": Signs(waiting=[Waiting("robot", 1, 20, "")]),
+    "visits under way": Signs(untold=[Untold("mes", 9, 20)]),
+    "a subscriber that catches up": Signs(
+        looks=[Look({}, {}, {}, {"mes": 7}), Look({}, {}, {}, {"mes": 8})], untold=[Untold("mes", 9, 301)]
+    ),
     "room": Signs(spaces=[Space("disk of /d", 2 * GIB, 11 * GIB), Space("memory", 2 * GIB, 21 * GIB)]),
     "nobody set a generation": Signs(generation=3),
 }

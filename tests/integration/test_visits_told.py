@@ -10,14 +10,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from schemas.visits_told import VisitsTold
+from services.adapters.doctor_read import told, untold
 from services.adapters.timescale_pool import open_pool
 from services.adapters.visits_told_rows import VisitsToldRows
 from services.core.visits_lane import Place
+from services.embedded.process import free_port
 from services.topology import VISITS
 from tests.faults.cluster import only_apache
+from tests.faults.scraped import metrics
 from tests.integration.notify_process import NotifyProcesses
 from tests.integration.store_floor import Floor
 from tests.parts import SCAN_PARTITIONS, ask, until
@@ -135,16 +139,23 @@ def asked(receiver: Receiver) -> int:
 
 @pytest.mark.slow
 async def test_killed_between_the_answer_and_its_place_it_tells_the_same_again(
-    notify: NotifyProcesses, fresh_broker: str, three: list[Receiver]
+    notify: NotifyProcesses, fresh_broker: str, database: str, three: list[Receiver]
 ) -> None:
-    floor = Floor(seed=4, events=60)
+    floor, port = Floor(seed=4, events=60), free_port()
     await three[2].up()
     await floor.produce(fresh_broker)
     await ended(notify.start(KILL_AT="after_post:2"))
-    child = notify.start()
+    child = notify.start(FLOORSTREAM_METRICS_PORT=str(port))
     for each in three:
         await has(each, truth(floor))
         each.require_order()
+
+    async def places_are_shown() -> bool:
+        rows = await ask(database, "SELECT subscriber, partition, mark FROM visits_told")
+        kept = {f'{{partition="{row["partition"]}",subscriber="{row["subscriber"]}"}}': row["mark"] for row in rows}
+        return await metrics(port, "floorstream_visits_told_mark") == kept and max(kept.values()) > 0
+
+    await until(places_are_shown, "Prometheus sees how far each has taken them")
     assert any(visit["deleted"] for visit in three[0].visits)
     child.terminate()
     await ended(child)
@@ -254,6 +265,29 @@ async def test_whoever_claims_last_owns_and_nobody_else_moves_a_place(database: 
         assert await rows.owns("mes", first, [0, 2, 3])
         assert not await rows.advance("mes", first, {0: Place(5, 4), 1: Place(5, 4)})
         assert await rows.claim("mes", first, [0, 1], False) == {0: Place(5, 4), 1: Place(0, -1)}
+
+
+async def test_what_a_subscriber_has_not_taken_of_what_is_stored_is_seen(database: str) -> None:
+    """Of two partitions, since the first record behind its place came; what is not stored yet does not count."""
+    insert = "INSERT INTO sink_positions (topic, partition, generation, position, mark, epoch) "
+    await ask(database, insert + "SELECT $1, n, 1, 50, 40, 0 FROM generate_series(0, 1) n", VISITS.name)
+    await ask(
+        database,
+        'INSERT INTO raw_scans (partition, "offset", recorded, generation, source) SELECT p, o, '
+        "now() - make_interval(mins => 100 - o), 1, 'gate' FROM generate_series(0, 1) p, generate_series(0, 40) o",
+    )
+    owner = uuid.uuid4()
+    async with rows_of(database) as rows:
+        for name, at in (("well", Place(50, 40)), ("mes", Place(9, 30))):
+            await rows.claim(name, owner, [0, 1], False)
+            await rows.advance(name, owner, {0: at, 1: Place(50, 39)})
+        await rows.advance("well", owner, {1: Place(51, 41)})
+    connection = await asyncpg.connect(database)
+    [found] = await untold(connection, 1)
+    assert (found.subscriber, found.records, round(found.oldest_s / 60)) == ("mes", 10 + 1, 100 - 31)
+    assert await told(connection, 1) == {"well": 50 + 51, "mes": 9 + 50}
+    assert await untold(connection, 2) == []
+    await connection.close()
 
 
 async def test_what_the_log_deleted_untold_is_counted(database: str) -> None:

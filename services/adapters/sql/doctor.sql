@@ -35,3 +35,19 @@ FROM recent ORDER BY refused DESC
 SELECT channel, count(*) AS n, extract(epoch FROM now() - min(created))::float8 AS oldest_s, 
        (array_agg(reason ORDER BY due DESC) FILTER (WHERE reason IS NOT NULL))[1] AS reason
 FROM notifications WHERE state = 'waiting' AND generation = $1 GROUP BY channel ORDER BY channel
+
+-- name: told
+SELECT subscriber, sum(position)::bigint AS position FROM visits_told WHERE generation = $1 GROUP BY subscriber
+
+-- name: untold
+-- By partition, what is stored and was not taken, and when the first record of it came.
+SELECT t.subscriber, sum(p.mark - t.mark)::bigint AS records,
+       COALESCE(extract(epoch FROM now() - min(first.recorded)), 0)::float8 AS oldest_s
+FROM visits_told AS t
+JOIN sink_positions AS p ON p.topic = $2 AND p.generation = t.generation AND p.partition = t.partition
+                        AND p.mark > t.mark
+LEFT JOIN LATERAL (
+    SELECT recorded FROM raw_scans AS r
+    WHERE r.generation = t.generation AND r.partition = t.partition AND r."offset" > t.mark
+    ORDER BY r."offset" LIMIT 1) AS first ON true
+WHERE t.generation = $1 GROUP BY t.subscriber ORDER BY t.subscriber
