@@ -213,6 +213,11 @@ def _work(file: SpoolFile, calls: Sequence[_Call]) -> None:
             file.roll_back()
         except sqlite3.Error as again:
             said = SpoolLost(f"the queue could not be rolled back: {again}")
+        else:
+            if len(calls) > 1:  # one by one: who only reads, or writes little, has nothing to do with it
+                for call in calls:
+                    _work(file, [call])
+                return
         answers = [(call, None, said) for call in calls]
     for call, result, failure in answers:
         _answer(call, result, failure)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -152,6 +154,32 @@ async def test_a_full_queue_makes_collectors_wait_and_loses_nothing(tmp_path: Pa
     assert not queue.full
     assert found == [b"mes-%d" % number for number in range(total)]
     await queue.stop()
+
+
+async def test_a_full_disk_makes_only_those_wait_who_write(spool: Spool) -> None:
+    await desk(spool).take(scans(1))
+    await spool._call(lambda file: full_from_now_on(file._database))
+    busy = threading.Event()
+    blocked = spool._call(lambda file: busy.wait(10))
+    writing = asyncio.create_task(desk(spool).take(scans(*range(5_000))))
+    reading = [asyncio.create_task(call) for call in (spool.lanes(), spool.head(1, 1, ROOM), desk(spool).get("x"))]
+    await asyncio.sleep(0)  # all of them have called
+    busy.set()
+    async with asyncio.timeout(30):
+        await blocked
+        (lane,), (queued,), note = await asyncio.gather(*reading)
+        assert (lane.queued, note) == (1, None)
+        await until(lambda: asyncio.sleep(0, spool.full), "who writes waits")
+        await spool.settle(lane.lane, queued.id, 1, [])
+        await spool._call(lambda file: file._database.execute("PRAGMA max_page_count = 1000000").fetchall())
+        await writing
+    assert [each.queued for each in await spool.lanes()] == [5_000]
+
+
+def full_from_now_on(database: sqlite3.Connection) -> None:
+    """As if the disk were full."""
+    ((pages,),) = database.execute("PRAGMA page_count").fetchall()
+    database.execute(f"PRAGMA max_page_count = {pages}").fetchall()
 
 
 async def test_what_was_refused_and_what_is_noted_never_fill_the_queue_for_good(tmp_path: Path) -> None:
