@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.adapters.mqtt_link import Arrived, BrokerSettings, Down, Event, MqttLink, Subscribed, Up
-from services.adapters.mqtt_topics import own_client_id
+from services.adapters.mqtt_topics import MOST_READINGS, own_client_id
 from services.core.mapping import RecordMapping
 from services.core.reading import MOST_KEPT, Reading, Unreadable
 from services.core.sparkplug import Host
@@ -82,6 +82,9 @@ class SparkplugHost:
                 self._sort(self._arrived(event, link), event.message.payload, link, readings, unreadable)
             else:
                 self._sort(self._happened(event, link), b"", link, readings, unreadable)
+            if len(readings) + len(unreadable) >= MOST_READINGS:
+                await take(readings, unreadable=unreadable)
+                readings, unreadable = [], []
         self._sort(self._host.tick(self._now_us()), b"", link, readings, unreadable)
         if readings or unreadable:
             await take(readings, unreadable=unreadable)

@@ -21,6 +21,8 @@ from services.ports import Notes, Take
 log = logging.getLogger("floorstream.edge")
 
 MOST_AT_ONCE = 200
+MOST_READINGS = 2_000
+"""In one call of the queue; a message may hold thousands, and others want their turn."""
 CLIENT_ID, TOPICS, TAKEN, SESSION, CLOCK = "client_id", "topics", "taken/", "session", "clock/"
 
 
@@ -139,13 +141,19 @@ class _Session:
         self._link.subscribe(settings.topics, settings.qos, retained=settings.retained)
 
     async def _messages(self, messages: Sequence[Arrived]) -> None:
-        if not messages:
-            return
+        while messages:
+            messages = messages[await self._some(messages) :]
+
+    async def _some(self, messages: Sequence[Arrived]) -> int:
+        """Take the first of them, as many as make enough readings, and acknowledge these: how many it were."""
         readings: list[Reading] = []
         unreadable: list[Unreadable] = []
         notes: dict[str, str] = {}
+        done = 0
         for each in messages:
-            said = each.message
+            if len(readings) + len(unreadable) >= MOST_READINGS:
+                break
+            said, done = each.message, done + 1
             if each.qos:
                 if each.again and self._redelivery.is_taken(each.packet, said.topic, said.payload):
                     continue
@@ -159,8 +167,9 @@ class _Session:
         notes.update({CLOCK + device: str(behind) for device, behind in self._clocks.news().items()})
         if readings or unreadable:
             await self._take(readings, notes=notes, unreadable=unreadable)
-        for each in messages:
+        for each in messages[:done]:
             self._link.acknowledge(each)
+        return done
 
     def _read(self, arrived: Arrived) -> list[Reading | Unreadable]:
         settings, said = self._settings, arrived.message
