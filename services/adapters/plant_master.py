@@ -58,6 +58,8 @@ class PlantMaster:
         self.versions: dict[int, Document] = {}
         self.orders: dict[str, Document] = {}
         self._revisions: OrderedDict[tuple[str, int], Document] = OrderedDict()
+        self.overtaken: set[str] = set()
+        """Orders whose last record is not the one that holds: compaction would keep that one."""
         self.position = -1
         """Offset of the record read last."""
         self.complete = False
@@ -131,7 +133,11 @@ class PlantMaster:
 
     def _take_order(self, order_id: str, order: Document) -> None:
         known = self.orders.get(order_id)
-        if known is None or order["revision"] > known["revision"]:
+        if known is not None and order["revision"] <= known["revision"] and order != known:
+            self.overtaken.add(order_id)
+            return
+        self.overtaken.discard(order_id)
+        if order != known:
             self.orders[order_id] = order
             self._revisions[order_id, order["revision"]] = order
             while len(self._revisions) > MOST_REVISIONS:

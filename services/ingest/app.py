@@ -27,6 +27,7 @@ from services.adapters.plant_master import follow
 from services.adapters.plant_publish import PlantPublisher
 from services.adapters.timescale_pool import open_pool
 from services.ingest import (
+    orders,
     routes_b2mml,
     routes_epcis,
     routes_events,
@@ -71,7 +72,9 @@ async def wire(settings: StageSettings, metrics: Metrics) -> AsyncIterator[Deps]
 
 async def run(deps: Deps) -> None:
     """Keep the stage connected and the plant model in force, until cancelled. Raises BrokenGuarantee."""
-    work = deps.outbox.start(), deps.master.run(), deps.publisher.run(), deps.captures.run()
+    work = (
+        deps.outbox.start(), deps.master.run(), deps.publisher.run(), deps.captures.run(), orders.keep_last(deps)
+    )  # fmt: skip
     tasks = [asyncio.create_task(each) for each in work]
     try:
         await asyncio.gather(*tasks)

@@ -1,6 +1,7 @@
 """Orders into floor.master: all of a request at once, in the order they came, each with what became of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from services.ports import Outgoing
 from services.topology import MASTER
 
 READ_BACK_SECONDS = 5.0
+LOSER_SECONDS = 1.0
 ATTEMPTS = 20
 """So often a request is decided anew because another ingest was first."""
 _SYSTEM = {"revision": 1, "change": "new", "changed_by": "-", "changed": "2000-01-01T00:00:00Z"}
@@ -132,6 +134,18 @@ def _problem(wanted: Wanted, why: OrderConflict | UnknownOrder) -> Problem:
 def _read_back(deps: Deps, latest: Mapping[str, Record]) -> bool:
     orders = deps.master.orders
     return all(orders.get(key, {}).get("revision", 0) >= order["revision"] for key, order in latest.items())
+
+
+async def keep_last(deps: Deps) -> None:
+    """What holds of every order is written again where another record came last and whoever wrote that died before it
+    could. Until cancelled."""
+    while True:
+        await deps.master.wait_for(lambda: deps.master.complete and bool(deps.master.overtaken))
+        await asyncio.sleep(LOSER_SECONDS)  # a loser that lives does so itself
+        async with deps.orders:
+            for order_id in sorted(deps.master.overtaken):
+                with contextlib.suppress(Problem):  # the broker is away: once more
+                    await _write_again(deps, order_id)
 
 
 async def _write_again(deps: Deps, order_id: str) -> None:

@@ -174,6 +174,20 @@ async def test_what_held_is_not_written_over_where_another_order_of_the_request_
         assert [(each["revision"], each["quantity"]) for each in held] == [(2, "8"), (2, "10")]
 
 
+async def test_what_holds_stands_last_though_whoever_lost_was_killed_before_it_could_say_so() -> None:
+    log = FakeLog()
+    await log.send([revision("A", 1, "7"), revision("A", 1, "8")])
+    async with memory_floor(log, plant=None):
+
+        async def holds() -> bool:
+            return order_records(log)[-1]["quantity"] == "7"
+
+        await until(holds, "the revision that holds is written again", 30)
+    async with memory_floor(log, plant=None) as floor:
+        assert (await floor.client.get("/v1/orders/A")).json()["quantity"] == "7"
+    assert len(order_records(log)) == 3
+
+
 @dataclass
 class CrossedLog(FakeLog):
     """Another ingest writes just before ours, and just after."""
