@@ -6,19 +6,18 @@ NUL, which PostgreSQL's text cannot hold, is taken out of every text; the bytes 
 """
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from services import topology
 from services.core.errors import BrokenGuarantee, Guarantee
-from services.core.stored import Forwarded, FrameMark, Row, UnitChange
+from services.core.stored import Row
 from services.core.text import clean
 
 LONGEST_INSTANT_US = 253_402_300_799_999_999  # the last µs of the year 9999, where readers of dates end
 LONGEST_ID = 256
-_JSON_NUL = b"\\u0000"
+JSON_NUL = b"\\u0000"
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the decoder raises for bytes that are not the message: no JSON, no UTF-8, nested without end."""
 
@@ -35,63 +34,6 @@ class Record(Protocol):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
-
-
-class _Unit(msgspec.Struct, gc=False):
-    status: str
-    operation_id: str
-    phase: str
-    visits: int
-    strays: int
-    quantity: Decimal
-    product_id: str | None
-    events: int
-
-
-class _Visit(msgspec.Struct, gc=False):
-    visit_seq: int
-    visit_id: str
-    operation_id: str
-    work_unit_id: str | None
-    product_id: str | None
-    arrived_us: int
-    started_us: int | None
-    finished_us: int | None
-    departed_us: int | None
-    outcome: str
-    flags: list[str]
-    repeats: int
-    runs: int
-    dwell_us: int | None
-    queue_us: int | None
-    process_us: int | None
-    wait_us: int | None
-    hold_us: int | None
-    quantity: Decimal
-    position: int | None
-    phase: str
-    held: bool
-    model: int
-
-
-class _Change(msgspec.Struct):
-    """A UnitChanged, or a list of forwarded offsets; which one is told by `forwarded`."""
-
-    generation: int
-    partition: int
-    forwarded: list[int] | None = None
-    accepted: int = -1
-    offset: int = -1
-    unit_id: str = ""
-    unit: _Unit | None = None
-    visits: list[_Visit] = []
-    deleted: list[int] = []
-
-
-class _Mark(msgspec.Struct):
-    generation: int
-    partition: int
-    mark: int
 
 
 class _Reject(msgspec.Struct):
@@ -115,8 +57,6 @@ class _ScanIds(msgspec.Struct):
     event_id: str | None = None
 
 
-_change = msgspec.json.Decoder(_Change).decode
-_mark = msgspec.json.Decoder(_Mark).decode
 _reject = msgspec.json.Decoder(_Reject).decode
 _scan_ids = msgspec.json.Decoder(_ScanIds).decode
 
@@ -126,10 +66,15 @@ def strictly(decode: Callable[[bytes], T], record: Record) -> T:
     try:
         return decode(record.value or b"")
     except UNREADABLE as error:
-        raise BrokenGuarantee(
-            Guarantee.OWN_TOPICS,
-            f"{record.topic}/{record.partition} offset {record.offset} is not a message of this system ({error})",
-        ) from error
+        raise not_ours(record, error) from error
+
+
+def not_ours(record: Record, why: Exception) -> BrokenGuarantee:
+    """What a record of our own topics breaks that is no message of ours."""
+    return BrokenGuarantee(
+        Guarantee.OWN_TOPICS,
+        f"{record.topic}/{record.partition} offset {record.offset} is not a message of this system ({why})",
+    )
 
 
 def scan_row(record: Record, generation: int) -> Row:
@@ -151,25 +96,6 @@ def _read_ids(value: bytes | None) -> _ScanIds:
         return _ScanIds()
 
 
-def visits_record(record: Record, generation: int) -> UnitChange | Forwarded | FrameMark | None:
-    """A record of floor.visits; None is one of an earlier life of the log. Raises BrokenGuarantee."""
-    if record.key == topology.MARK_KEY:
-        mark = strictly(_mark, record)
-        return FrameMark(mark.mark) if of_this_life(mark.generation, generation, record) else None
-    change = strictly(_change, record)
-    if not of_this_life(change.generation, generation, record):
-        return None
-    if change.forwarded is not None:
-        return Forwarded(change.forwarded)
-    if change.unit is None or change.accepted < 0 or change.offset < 0:
-        raise BrokenGuarantee(
-            Guarantee.OWN_TOPICS,
-            f"{record.topic}/{record.partition} offset {record.offset} is neither a change of a unit nor a list of "
-            "forwarded scans",
-        )
-    return unit_change(change, change.unit, _JSON_NUL in (record.value or b""))
-
-
 def of_this_life(of_record: int, generation: int, record: Record) -> bool:
     """Does the record belong to the generation this store keeps? BrokenGuarantee where it is a later one."""
     if of_record > generation:
@@ -179,26 +105,6 @@ def of_this_life(of_record: int, generation: int, record: Record) -> bool:
             f"keeps generation {generation}: set FLOORSTREAM_GENERATION={of_record} for every stage",
         )
     return of_record == generation
-
-
-def unit_change(change: _Change, unit: _Unit, has_nul: bool) -> UnitChange:
-    """The change with its rows."""
-    clean = _without_nul if has_nul else _as_it_is
-    unit_id = clean((change.unit_id,))[0]
-    revision = (change.generation, change.accepted, change.partition)
-    row = (
-        unit_id, *revision, unit.status, unit.operation_id, unit.phase, unit.visits, unit.strays, unit.quantity,
-        unit.product_id, unit.events, unit.events == 0,
-    )  # fmt: skip
-    visits = [
-        (v.visit_seq, clean((
-            unit_id, v.visit_seq, *revision, v.visit_id, v.operation_id, v.work_unit_id, v.product_id, v.arrived_us,
-            v.started_us, v.finished_us, v.departed_us, v.outcome, v.flags, v.repeats, v.runs, v.dwell_us, v.queue_us,
-            v.process_us, v.wait_us, v.hold_us, v.quantity, v.position, v.phase, v.held, v.model,
-        )))
-        for v in change.visits
-    ]  # fmt: skip
-    return UnitChange(change.offset, str(unit_id), change.accepted, clean(row), visits, change.deleted)
 
 
 def reject_row(record: Record, generation: int) -> Row | None:
@@ -236,8 +142,8 @@ def header_json(headers: Sequence[tuple[str, bytes | None]]) -> str:
         # Most often all are texts, and one look at the whole says that none holds a NUL.
         whole = msgspec.json.encode([(name, value.decode()) for name, value in headers])  # type: ignore[union-attr]
     except (AttributeError, UnicodeDecodeError):
-        whole = _JSON_NUL
-    if _JSON_NUL in whole:
+        whole = JSON_NUL
+    if JSON_NUL in whole:
         whole = msgspec.json.encode([(name.replace("\x00", ""), _header_value(value)) for name, value in headers])
     return whole.decode()
 
@@ -270,10 +176,6 @@ def _id(text: str | None) -> str | None:
     except ValueError:
         text = text.replace("\x00", "")
     return text if 0 < len(text) <= LONGEST_ID else None
-
-
-def _as_it_is(row: Row) -> Row:
-    return row
 
 
 def _without_nul(row: Row) -> Row:

@@ -18,7 +18,8 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "15000",
     "tcp_user_timeout": "10000",
 }
-_POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from which the server counts its µs
+POSTGRES_EPOCH_US = 946_684_800_000_000
+"""2000-01-01, from which the server counts its µs."""
 
 Setup = Callable[[asyncpg.Connection], Awaitable[None]]
 
@@ -61,6 +62,6 @@ async def read_instants_as_us(conn: asyncpg.Connection) -> None:
         "timestamptz",
         schema="pg_catalog",
         format="tuple",
-        encoder=lambda us: (us - _POSTGRES_EPOCH_US,),
-        decoder=lambda value: value[0] + _POSTGRES_EPOCH_US,
+        encoder=lambda us: (us - POSTGRES_EPOCH_US,),
+        decoder=lambda value: value[0] + POSTGRES_EPOCH_US,
     )

@@ -1,6 +1,7 @@
 """What the store reads from floor.visits: changes of units, scans that went elsewhere, and end-of-frame marks.
 
-A row is a tuple in the column order of its table; the rules of the store look only at keys, offsets and revisions.
+A row is in the column order of its table: a tuple of its values, or packed as COPY's binary format has it. The rules of
+the store look only at keys, offsets and revisions.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import NamedTuple
 Row = tuple[object, ...]
 TableRow = tuple[str, Row]
 """The table, and a row of it."""
+Packed = bytes
 
 
 class UnitChange(NamedTuple):
@@ -20,8 +22,8 @@ class UnitChange(NamedTuple):
     offset: int
     unit_id: str
     accepted: int
-    unit: Row
-    visits: list[tuple[int, Row]]
+    unit: Packed
+    visits: list[tuple[int, Packed]]
     deleted: list[int]
 
 
@@ -44,8 +46,8 @@ class Cut:
     """What one flush writes of one partition; positions are the next records to read after it."""
 
     scans: list[Row] = field(default_factory=list)
-    units: list[Row] = field(default_factory=list)
-    visits: list[Row] = field(default_factory=list)
+    units: list[Packed] = field(default_factory=list)
+    visits: list[Packed] = field(default_factory=list)
     vanished: list[tuple[str, int, int]] = field(default_factory=list)
     forwarded: list[int] = field(default_factory=list)
     scans_position: int = 0

@@ -16,7 +16,7 @@ a frame names every visit it touched, so the later frame always overwrites what 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from services.core.stored import Cut, Forwarded, FrameMark, Row, TableRow, UnitChange
+from services.core.stored import Cut, Forwarded, FrameMark, Packed, Row, TableRow, UnitChange
 
 
 @dataclass(slots=True)
@@ -107,14 +107,14 @@ def newest_rows(changes: Iterable[tuple[int, UnitChange]], cut: Cut) -> None:
     Sorted by key, so that two transactions never wait for each other crosswise.
     """
     units: dict[str, UnitChange] = {}
-    visits: dict[str, dict[int, tuple[int, Row | None]]] = {}
+    visits: dict[str, dict[int, tuple[int, Packed | None]]] = {}
     for _, change in changes:
         unit_id, accepted = change.unit_id, change.accepted
         newest = units.get(unit_id)
         if newest is None or accepted >= newest.accepted:
             units[unit_id] = change
         mine = visits.setdefault(unit_id, {})
-        said: Sequence[tuple[int, Row | None]] = change.visits
+        said: Sequence[tuple[int, Packed | None]] = change.visits
         if change.deleted:
             said = [*said, *((seq, None) for seq in change.deleted)]
         for seq, row in said:

@@ -5,12 +5,13 @@ from typing import Any
 
 from services import topology
 from services.adapters.kafka_consumer import lost_log
-from services.adapters.sink_wire import reject_row, scan_row, visits_record
+from services.adapters.sink_wire import reject_row, scan_row
 from services.adapters.sink_wire_alerts import AlertRows, action_row
 from services.adapters.sink_wire_state import machine_row, plant_row, sample_row, work_unit_row
+from services.adapters.sink_wire_visits import visits_record
 from services.adapters.timescale_write import Advance, Claim, Flush
 from services.core.errors import BrokenGuarantee, Guarantee
-from services.core.stored import Row, TableRow
+from services.core.stored import Packed, Row, TableRow
 from services.store.handler import RowLane, UnitLane
 
 Partition = tuple[str, int]
@@ -125,7 +126,10 @@ class Lanes:
 
     def _cut_units(self, partition: int, lane: UnitLane, flush: Flush) -> None:
         cut = lane.cut()
-        for table, rows in (("raw_scans", cut.scans), ("units", cut.units), ("visits", cut.visits)):
+        tables: tuple[tuple[str, Sequence[Row | Packed]], ...] = (
+            ("raw_scans", cut.scans), ("units", cut.units), ("visits", cut.visits)
+        )  # fmt: skip
+        for table, rows in tables:
             flush.rows.setdefault(table, []).extend(rows)
         flush.vanished.extend(cut.vanished)
         flush.forwarded.extend((partition, offset) for offset in cut.forwarded)

@@ -14,8 +14,9 @@ import pytest
 from services import topology
 from services.adapters import sink_wire
 from services.adapters import timescale_read as read
-from services.adapters.sink_wire import LONGEST_INSTANT_US, reject_row, scan_row, visits_record
+from services.adapters.sink_wire import LONGEST_INSTANT_US, reject_row, scan_row
 from services.adapters.sink_wire_state import machine_row, plant_row, sample_row
+from services.adapters.sink_wire_visits import visits_record
 from services.adapters.timescale_pool import connect, open_pool
 from services.adapters.timescale_retry import until_done
 from services.adapters.timescale_write import Advance, Fenced, Flush, SinkWriter, make_staging

@@ -52,7 +52,7 @@ WHERE t.generation = $1 AND t.partition = n.partition AND t."offset" = n."offset
 INSERT INTO units AS t (unit_id, generation, revision, partition, status, operation_id, phase, visits, strays,
                         quantity, product_id, events, deleted)
 SELECT unit_id, generation, revision, partition, status, operation_id, phase, visits, strays,
-       quantity, product_id, events, deleted
+       quantity::numeric, product_id, events, deleted
 FROM staging_units
 ON CONFLICT (unit_id) DO UPDATE
 SET generation = excluded.generation, revision = excluded.revision, partition = excluded.partition,
@@ -65,9 +65,9 @@ WHERE (excluded.generation, excluded.revision) > (t.generation, t.revision)
 INSERT INTO visits AS t (unit_id, visit_seq, generation, revision, partition, visit_id, operation_id, work_unit_id,
                          product_id, arrived, started, finished, departed, outcome, flags, repeats, runs, dwell_us,
                          queue_us, process_us, wait_us, hold_us, quantity, position, phase, held, model, deleted)
-SELECT unit_id, visit_seq, generation, revision, partition, visit_id, operation_id, work_unit_id,
-       product_id, arrived, started, finished, departed, outcome, flags, repeats, runs, dwell_us,
-       queue_us, process_us, wait_us, hold_us, quantity, position, phase, held, model, false
+SELECT unit_id, visit_seq, generation, revision, partition, visit_id, operation_id, work_unit_id, product_id, arrived,
+       started, finished, departed, outcome, flags, repeats, runs, dwell_us, queue_us, process_us, wait_us, hold_us,
+       quantity::numeric, position, phase, held, model, false
 FROM staging_visits
 ON CONFLICT (unit_id, visit_seq) DO UPDATE
 SET generation = excluded.generation, revision = excluded.revision, partition = excluded.partition,
