@@ -38,6 +38,7 @@ MOST_ROWS = 4 * FLUSH_ROWS
 MOST_BYTES = 4 * FLUSH_BYTES
 READ_RECORDS = 2_000
 READ_SECONDS = 0.2
+TURN_RECORDS = 250  # taken before the transaction under way has its turn: it waits for a dozen answers
 REVOKE_SECONDS = 2.0
 STOP_SECONDS = 3.0
 
@@ -103,9 +104,12 @@ class Store:
             await self._room.wait()
             self._feed.hold(self._lanes.waiting_for_scans())
             batches = await self._feed.read(READ_RECORDS, READ_SECONDS)
+            lanes = self._lanes
             for (topic, partition), records in batches.items():
-                self._lanes.take(topic, partition, records)
-            self._judge_fill()
+                for start in range(0, len(records), TURN_RECORDS):
+                    lanes.take(topic, partition, records[start : start + TURN_RECORDS])
+                    self._judge_fill()
+                    await asyncio.sleep(0)
             await asyncio.sleep(0)  # a full buffer answers at once: the write loop needs its turn
 
     def _judge_fill(self) -> None:
