@@ -19,6 +19,7 @@ from schemas.message import (
     Quantity,
     SignedQuantity,
     UnitId,
+    first_twice,
     read_json,
     validated,
 )
@@ -188,7 +189,7 @@ class Transform(Message):
     def _each_unit_once(self) -> Self:
         ids = [unit.unit_id for unit in (*self.parents, *self.children)]
         if len(set(ids)) < len(ids):
-            twice = next(id_ for id_ in ids if ids.count(id_) > 1)
+            twice = first_twice(ids)
             raise bilingual(
                 "combination",
                 f"unit_id: {twice!r} is there twice; expected every unit once, as a parent or as a child",

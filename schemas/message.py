@@ -10,6 +10,7 @@ never as floats.
 import base64
 import json
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Never, TypeVar
 
@@ -98,12 +99,21 @@ def _refuse_half_pairs(value: dict[str, Any]) -> None:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = first_twice(key for key, _ in pairs)
         raise Malformed(
             f"key {twice!a} is there twice: expected every key once", f"键 {twice!a} 出现两次：每个键只能出现一次"
         )
     return value
+
+
+def first_twice(texts: Iterable[str]) -> str:
+    """The first of them that has been there before; one is. One look at each: a sender says how many there are."""
+    seen = set[str]()
+    for text in texts:
+        if text in seen:
+            return text
+        seen.add(text)
+    raise ValueError("none is there twice")
 
 
 def _constant(name: str) -> Never:

@@ -51,6 +51,16 @@ async def test_a_text_that_never_ends_is_looked_through_once(path: str) -> None:
         assert process_time() - began < 5
 
 
+async def test_a_key_that_is_there_twice_is_found_in_one_pass() -> None:
+    """Each of thousands of keys was counted among all of them, until one was there twice: the last."""
+    body = b"{" + b",".join(b'"%d": 1' % min(number, 23_998) for number in range(24_000)) + b"}"
+    async with memory_floor() as floor:
+        began = process_time()
+        answer = await floor.post(body, path="/v1/transforms")
+        assert process_time() - began < 2
+    assert "'23998' is there twice" in answer.json()["results"][0]["detail"]
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [

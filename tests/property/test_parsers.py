@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from schemas.plant import PlantError, load_plant
 from services.adapters.alert_links import BadLink
 from services.adapters.alert_links import read as read_alert_link
 from services.adapters.api_keys import Key, NoAccess, key_of
-from services.adapters.epcis_wire import BadDocument, read_document, read_epcis
+from services.adapters.epcis_wire import BadDocument, TooManyEvents, read_document, read_epcis
 from services.adapters.problems import Problem
 from services.adapters.wire import decode_event, decode_line, decode_marker
 from services.core.errors import BadScan
@@ -78,8 +79,8 @@ def test_any_text_is_read_or_refused(read: Reader, own: type[Exception], text: s
 @pytest.mark.parametrize(
     ("read", "own"),
     [
-        (decode_event, BadScan), (decode_line, BadScan), (decode_marker, ()), (read_document, BadDocument),
-        (read_epcis, BadScan),
+        (decode_event, BadScan), (decode_line, BadScan), (decode_marker, ()),
+        (partial(read_document, most=1), (BadDocument, TooManyEvents)), (read_epcis, BadScan),
     ],
     ids=["record", "line of a log", "marker", "EPCIS document", "EPCIS event"],
 )  # fmt: skip
