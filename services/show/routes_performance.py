@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.adapters.api_description import XML, text
 from services.adapters.b2mml_xml import write_xml
-from services.adapters.performance_read import Asked, Ended, Place
+from services.adapters.performance_read import LOOKED_AT, Asked, Ended, Place
 from services.adapters.problems import BAD_REQUEST, INVALID, NO_DATABASE, NOT_FOUND, Problem
 from services.adapters.show_read import DatabaseRows
 from services.core.instant import format_instant, parse_instant
@@ -20,6 +20,7 @@ from services.show.routes import cleaned_id
 DAY_US = 86_400_000_000
 MOST_VISITS = 1_000
 ADDRESS = "/v1/b2mml/work-performance"
+ORDER = f"only visits of units of this order; the first {LOOKED_AT:,} that ended in the stretch are looked at for them"
 
 
 def performance_router(board: Board, rows: DatabaseRows | None, clock: Clock) -> APIRouter:
@@ -30,7 +31,7 @@ def performance_router(board: Board, rows: DatabaseRows | None, clock: Clock) ->
     async def performance(
         since: Annotated[str | None, Query(alias="from", description="RFC 3339; left out: a day before `to`")] = None,
         until: Annotated[str | None, Query(alias="to", description="until before it; left out: now")] = None,
-        order: Annotated[str | None, Query(description="only visits of units of this order")] = None,
+        order: Annotated[str | None, Query(description=ORDER)] = None,
         operation: Annotated[str | None, Query(description="only visits at this operation")] = None,
         limit: Annotated[int, Query(ge=1, le=MOST_VISITS)] = MOST_VISITS,
         after: Annotated[str | None, Query(description="of the Link of the page before")] = None,
