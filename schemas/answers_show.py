@@ -191,7 +191,10 @@ class StoredReject(Answer):
     key: str | None = Field(description="base64")
     value: str | None = Field(description="base64")
     mend_id: str = Field(description="the event_id under which a mended copy is to be sent")
-    mended: bool = Field(description="an event of that id was taken since: GET /v1/events/ID tells of it")
+    mended: bool = Field(
+        description="an event of that id was taken since: of a scan GET /v1/events/ID tells more. Splits and EPCIS "
+        "events become events of other ids, for which nobody looks: of them it stays false"
+    )
 
 
 class Rejects(Rows):

@@ -93,8 +93,8 @@ class DatabaseRows:
     async def rejects(self, reason: str | None, limit: int) -> tuple[list[Row], dict[str, int]]:
         """The newest refused events, and how many there are of each reason.
 
-        `mend_id`: of a mended copy; `mended`: a scan of that id was taken since. Machine events are kept without their
-        ids, splits and EPCIS events become events of other ids: of those it is not known.
+        `mend_id`: of a mended copy; `mended`: a scan or machine event of that id was taken since. Splits and EPCIS
+        events become events of other ids: of those it is not known.
         """
         async with self._pool.acquire() as conn:
             generation = await timescale_read.current_generation(conn)

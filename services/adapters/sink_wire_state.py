@@ -8,6 +8,7 @@ import msgspec
 
 from services import topology
 from services.adapters.sink_wire import UNREADABLE, Record, clamp_us, of_this_life, recorded_us, source_of, strictly
+from services.core.resolve import LIMITS
 from services.core.stored import Row, TableRow
 
 SECOND_US = 1_000_000
@@ -102,6 +103,7 @@ class _Machine(msgspec.Struct):
     event_time: datetime | None = None
     state: str | None = None
     counter: Any = None
+    event_id: str | None = None
 
 
 _operation = msgspec.json.Decoder(_Operation).decode
@@ -182,8 +184,13 @@ def machine_row(record: Record, generation: int) -> Row | None:
     return (
         _instant(event.event_time, recorded), work_unit.replace("\x00", ""), recorded, record.partition,
         record.offset, generation, source_of(headers), (event.state or "").replace("\x00", "") or None,
-        counter, record.value,
+        counter, record.value, _sender_id(event.event_id),
     )  # fmt: skip
+
+
+def _sender_id(text: str | None) -> str | None:
+    """None where it is longer than an id may be: an index could not hold it."""
+    return text.replace("\x00", "") if text and len(text) <= LIMITS["event_id"] else None
 
 
 def _instant(time: datetime | None, otherwise: int) -> int:

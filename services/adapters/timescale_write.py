@@ -30,7 +30,7 @@ _SAMPLE_COLUMNS = (
     " scrapped rework dwell_p50_us dwell_p85_us dwell_p95_us counted_wip counted_in counted_out"
 )
 _TOTALS_COLUMNS = "as_of observed entered completed scrapped in_process in_transit wip newest_event"
-_MACHINE_COLUMNS = "event_time work_unit_id recorded partition offset generation source state counter value"
+_MACHINE_COLUMNS = "event_time work_unit_id recorded partition offset generation source state counter value event_id"
 _WORK_UNIT_COLUMNS = (
     "work_unit_id generation partition offset as_of model state condition since newest_event good reject resets late"
     " changes shifts"

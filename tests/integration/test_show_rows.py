@@ -188,6 +188,23 @@ async def test_a_refused_event_tells_under_which_id_it_is_mended_and_whether_it_
     )
 
 
+async def test_a_machine_event_that_was_mended_is_seen(pool: asyncpg.Pool) -> None:
+    for number, event_id in enumerate(("m1", None, "other")):
+        await put_reject(pool, "malformed", event_id, number, "http")
+    async with asking(pool) as client:
+        before = (await client.get("/v1/rejects")).json()["rejects"]
+        for number, row in enumerate(before[1:]):
+            await pool.execute(
+                "INSERT INTO machine_events (event_time, work_unit_id, recorded, partition, "
+                '"offset", generation, source, event_id)'
+                " VALUES ($1, 'M', $1, 0, $2, 1, 'mes', $3)",
+                T0 + 100, number, row["mend_id"],
+            )  # fmt: skip
+        after = (await client.get("/v1/rejects")).json()["rejects"]
+    assert [row["mended"] for row in before] == [False] * 3
+    assert [(row["event_id"], row["mended"]) for row in after] == [("other", False), (None, True), ("m1", True)]
+
+
 async def test_a_database_without_tables_is_a_problem(empty_database: str) -> None:
     opened = await open_pool(empty_database, application="test")
     async with asking(opened) as client:

@@ -166,12 +166,17 @@ async def test_the_other_topics_become_rows(pool: asyncpg.Pool, conn: asyncpg.Co
     }  # fmt: skip
     plant = {"version": 2, "created_us": T0, "created_by": "me", "model": {"operations": [{"id": "甲"}]}}
     machine = {"work_unit_id": "M1", "event_time": "2026-11-23T06:00:00.5Z", "state": "Execute", "counter": {"good": 1}}
+    long = {**machine, "work_unit_id": "M3", "event_id": "e" * 3_000}
     samples = [sample_row(Record(encoded({**state, "as_of_us": T0 + at}))) for at in (1_900_000, 1_500_000)]
     await write(
         pool,
         **by_table(*samples, plant_row(Record(encoded(plant), b"plant/2"))),
         rejects=[reject_row(Record(encoded(reject)), 1)] * 2,
-        machine_events=[machine_row(Record(encoded(machine)), 1), machine_row(Record(b"\x00", b"M2", 1), 1)],
+        machine_events=[
+            machine_row(Record(encoded({**machine, "event_id": "m-1"})), 1),
+            machine_row(Record(b"\x00", b"M2", 1), 1),
+            machine_row(Record(encoded(long), None, 2), 1),
+        ],
     )
     stored = await conn.fetch(
         "SELECT as_of, observed, wip, value::text, dwell_p50_us, dwell_p95_us FROM operations_now"
@@ -181,9 +186,12 @@ async def test_the_other_topics_become_rows(pool: asyncpg.Pool, conn: asyncpg.Co
     assert (refused["detail"], refused["unit_id"], refused["value"]) == ({"en": "ab", "zh": "坏"}, "U", b"\x00raw")
     assert await read.reject_counts(conn, 1) == {"malformed": 1}
     assert await read.newest_plant(conn) == (2, plant["model"])
-    machines = await conn.fetch("SELECT work_unit_id, event_time, state FROM machine_events ORDER BY work_unit_id")
+    columns = "work_unit_id, event_time, state, event_id"
+    machines = await conn.fetch(f"SELECT {columns} FROM machine_events ORDER BY work_unit_id")
     half_second = T0 - 24 * 3_600_000_000 + 500_000
-    assert [tuple(row) for row in machines] == [("M1", half_second, "Execute"), ("M2", T0, None)]
+    assert [tuple(row) for row in machines] == [
+        ("M1", half_second, "Execute", "m-1"), ("M2", T0, None, None), ("M3", half_second, "Execute", None),
+    ]  # fmt: skip
 
 
 async def test_the_plant_totals_of_a_second_are_its_newest(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:

@@ -67,14 +67,18 @@ WHERE before IS NULL OR before < $4
 ORDER BY recorded DESC, partition, "offset", id
 
 -- name: taken
--- Which of these events are in the log without having been refused, and when they came last.
-SELECT s.event_id, max(s.recorded) AS recorded
-FROM raw_scans AS s
-WHERE s.generation = $1 AND s.event_id = ANY ($2::text[]) AND NOT s.forwarded AND NOT EXISTS (
-    SELECT FROM rejects AS r
-    WHERE r.recorded = s.recorded AND r.partition = s.partition AND r."offset" = s."offset" AND r.origin = 'kafka'
-)
-GROUP BY s.event_id
+-- Which of these events, of units and of machines, are in the log without having been refused, and when they came last.
+SELECT event_id, max(recorded) AS recorded
+FROM (
+    SELECT s.event_id, s.recorded FROM raw_scans AS s
+    WHERE s.generation = $1 AND s.event_id = ANY ($2::text[]) AND NOT s.forwarded AND NOT EXISTS (
+        SELECT FROM rejects AS r
+        WHERE r.recorded = s.recorded AND r.partition = s.partition AND r."offset" = s."offset" AND r.origin = 'kafka'
+    )
+    UNION ALL
+    SELECT event_id, recorded FROM machine_events WHERE generation = $1 AND event_id = ANY ($2::text[])
+) AS came
+GROUP BY event_id
 
 -- name: reject_counts
 SELECT reason, count(*) AS n FROM rejects WHERE generation = $1 GROUP BY reason ORDER BY reason

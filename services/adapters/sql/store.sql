@@ -131,8 +131,8 @@ WHERE excluded.observed > t.observed
 
 -- name: machine_events
 INSERT INTO machine_events (event_time, work_unit_id, recorded, partition, "offset", generation, source, state,
-                            counter, value)
-SELECT event_time, work_unit_id, recorded, partition, "offset", generation, source, state, counter, value
+                            counter, value, event_id)
+SELECT event_time, work_unit_id, recorded, partition, "offset", generation, source, state, counter, value, event_id
 FROM staging_machine_events
 ON CONFLICT DO NOTHING
 

@@ -37,14 +37,15 @@ function said(text, bad = false) {
 export function refusal(row, wired) {
   const box = make("div", {});
   const open = make("button", { type: "button", class: "small", onclick: () => box.replaceChildren(...desk(row, wired)) }, word("integrate_mend"));
-  const state = row.mended ? [make("p", { class: "mended" }, word("integrate_mended"), " ", linkTo(row.mend_id))] : [];
+  const state = row.mended ? [make("p", { class: "mended" }, word("integrate_mended"), " ", linkTo(row.mend_id, doorOf(parsed(row.text))))] : [];
   box.append(make("pre", { tabindex: "0" }, row.text), ...(row.readable ? [open] : []));
   return make("article", { "data-mend": row.mend_id },
     make("h3", {}, `${word(`reasons.${row.reason}`)} · ${row.source ?? ""}`), make("p", {}, row.detail), ...state, box);
 }
 
-function linkTo(id) {
-  return make("a", { href: `/v1/events/${encodeURIComponent(id)}` }, id);
+// Of what machines say nobody keeps a fate.
+function linkTo(id, door) {
+  return door === "/v1/machine-events" ? id : make("a", { href: `/v1/events/${encodeURIComponent(id)}` }, id);
 }
 
 // Sending opens after a check that passed, and sends what was checked.
@@ -69,7 +70,7 @@ function desk(row, wired) {
     if (validate || found.sandbox) return verdict.append(said(word(found.sandbox ? "integrate_sandbox" : "integrate_checked")));
     text.readOnly = true;
     check.disabled = true;
-    verdict.append(make("p", {}, word("integrate_mended"), " ", linkTo(found.eventId)));
+    verdict.append(make("p", {}, word("integrate_mended"), " ", linkTo(found.eventId, sent.path)));
     const fate = sent.path === "/v1/machine-events" ? "" : await fateOf(found.eventId, true);
     if (fate !== "") verdict.append(fate ? said(fate) : said(word("integrate_no_fate", { id: found.eventId }), true));
   }
