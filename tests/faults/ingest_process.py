@@ -1,6 +1,7 @@
 """The ingest stage as a process of its own, which a test kills at any moment.
 
-WITHOUT=acknowledgements takes away that an answer waits for the broker, to see that a test of it can fail.
+WITHOUT=acknowledgements takes away that an answer waits for the broker, and WITHOUT=forgetting that what a schedule
+took is free again, to see that the tests of them can fail.
 """
 
 import asyncio
@@ -13,11 +14,13 @@ from typing import Any
 
 from services import settings
 from services.adapters.kafka_producer import KafkaOutbox
+from services.ingest import routes_b2mml
 from services.ingest.app import main
 from services.ports import Outgoing
 from tests.stage_process import StageProcesses
 
 LATE_S = 0.3
+LOST_BYTES = 256 * 1024
 _KEEP: set[Any] = set()
 
 
@@ -59,7 +62,20 @@ def answer_at_once() -> None:
     KafkaOutbox.send = hasty  # type: ignore[method-assign]
 
 
+def remember_schedules() -> None:
+    """Each schedule, whatever it is, takes memory for good."""
+    read, kept = routes_b2mml.read_xml, list[bytes]()
+
+    def remembering(body: bytes) -> Any:
+        kept.append(b"x" * LOST_BYTES)
+        return read(body)
+
+    routes_b2mml.read_xml = remembering
+
+
 if __name__ == "__main__":
     if os.environ.get("WITHOUT") == "acknowledgements":
         answer_at_once()
+    if os.environ.get("WITHOUT") == "forgetting":
+        remember_schedules()
     sys.exit(main(os.environ, settings.read))
