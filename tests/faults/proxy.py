@@ -1,5 +1,5 @@
 """A TCP proxy between a worker and its broker that loses the answers to Produce requests, appended but never told, or
-refuses the requests in the broker's name, which then never sees them.
+refuses what they hold in the broker's name, which then never sees it.
 
 Only requests of the Kafka protocol with acknowledgements pass here: 4 bytes of length, then API key, its version,
 correlation id and client id in a request, the correlation id in its answer
@@ -8,6 +8,7 @@ correlation id and client id in a request, the correlation id in its answer
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -26,6 +27,17 @@ class Fault(Enum):
     SWALLOW = auto()
     CLOSE = auto()
     REFUSE = auto()
+
+
+@dataclass
+class Passing:
+    """Requests of one connection that wait for an answer, by correlation id.
+
+    `refused`: what of a request was held back, as its answer will say.
+    """
+
+    produced: set[bytes] = field(default_factory=set)
+    refused: dict[bytes, Any] = field(default_factory=dict)
 
 
 class ProduceProxy:
@@ -60,10 +72,10 @@ class ProduceProxy:
         self._tasks.add(task)
         try:
             there, back = await asyncio.open_connection(*self._broker)
-            produced: set[bytes] = set()
+            passing = Passing()
             ways = [
-                asyncio.create_task(self._requests(reader, back, writer, produced)),
-                asyncio.create_task(self._answers(there, writer, produced)),
+                asyncio.create_task(self._requests(reader, back, writer, passing)),
+                asyncio.create_task(self._answers(there, writer, passing)),
             ]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -78,47 +90,76 @@ class ProduceProxy:
 
     async def _requests(
         self, reader: asyncio.StreamReader, broker: asyncio.StreamWriter, client: asyncio.StreamWriter,
-        produced: set[bytes],
+        passing: Passing,
     ) -> None:  # fmt: skip
         async for frame in frames(reader):
             if int.from_bytes(frame[4:6], "big") == PRODUCE:
-                version, request = produce_request(frame)
-                if self.topic in ("", *(topic for topic, _ in request.topics)):
-                    if self.fault is Fault.REFUSE:
-                        self.lost += 1
-                        client.write(refusal(frame[8:12], version, request))
+                correlation, (version, request) = frame[8:12], produce_request(frame)
+                meant = [topic for topic in request.topics if self.topic in ("", topic[0])]
+                if meant and self.fault is Fault.REFUSE:
+                    self.lost += 1
+                    rest = [topic for topic in request.topics if self.topic not in ("", topic[0])]
+                    if not rest:
+                        client.write(framed(correlation + refused(version, meant).encode()))
                         continue
-                    produced.add(frame[8:12])
+                    passing.refused[correlation] = refused(version, meant)
+                    frame = with_topics(frame, request, rest)
+                elif meant:
+                    passing.produced.add(correlation)
             broker.write(frame)
             await broker.drain()
 
-    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, produced: set[bytes]) -> None:
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: Passing) -> None:
         async for frame in frames(reader):
-            if frame[4:8] in produced:
-                produced.discard(frame[4:8])
+            correlation = frame[4:8]
+            if correlation in passing.produced:
+                passing.produced.discard(correlation)
                 if self.fault is not Fault.NONE:
                     self.lost += 1
                     if self.fault is Fault.CLOSE:
                         return
                     continue
-            writer.write(frame)
+            more = passing.refused.pop(correlation, None)
+            writer.write(frame if more is None else with_answers(frame, more))
             await writer.drain()
 
 
 def produce_request(frame: bytes) -> tuple[int, Any]:
     """Version and content."""
-    version, client_id = int.from_bytes(frame[6:8], "big"), int.from_bytes(frame[12:14], "big", signed=True)
+    version = int.from_bytes(frame[6:8], "big")
     schema = getattr(produce, f"ProduceRequest_v{version}")
-    return version, schema.decode(frame[14 + max(0, client_id) :])
+    return version, schema.decode(frame[content_of(frame) :])
 
 
-def refusal(correlation: bytes, version: int, request: Any) -> bytes:
-    """The answer of a broker that lets this client write nothing of it."""
-    more = {0: (), 1: (), 8: (-1, -1, [], None)}.get(version, (-1, -1) if version >= 5 else (-1,))
-    topics = [(topic, [(number, REFUSED, -1, *more) for number, _ in parts]) for topic, parts in request.topics]
+def content_of(frame: bytes) -> int:
+    """Where the content of a request begins, behind the client id."""
+    return 14 + max(0, int.from_bytes(frame[12:14], "big", signed=True))
+
+
+def with_topics(frame: bytes, request: Any, topics: list[Any]) -> bytes:
+    """The same request for these topics only."""
+    values = [topics if name == "topics" else getattr(request, name) for name in request.SCHEMA.names]
+    return framed(frame[4 : content_of(frame)] + type(request)(*values).encode())
+
+
+def refused(version: int, topics: list[Any]) -> Any:
+    """The answer of a broker that lets this client write nothing to these topics."""
+    more: tuple[Any, ...] = {0: (), 1: (), 8: (-1, -1, [], None)}.get(version, (-1, -1) if version >= 5 else (-1,))
+    answers = [(topic, [(number, REFUSED, -1, *more) for number, _ in parts]) for topic, parts in topics]
     schema = getattr(produce, f"ProduceResponse_v{version}")
-    body: bytes = correlation + (schema(topics, 0) if version else schema(topics)).encode()
-    return len(body).to_bytes(4, "big") + body
+    return schema(answers, 0) if version else schema(answers)
+
+
+def with_answers(frame: bytes, more: Any) -> bytes:
+    """The broker's answer with these as well."""
+    answer = type(more).decode(frame[8:])
+    values = [[*answer.topics, *more.topics] if n == "topics" else getattr(answer, n) for n in answer.SCHEMA.names]
+    return framed(frame[4:8] + type(more)(*values).encode())
+
+
+def framed(content: bytes) -> bytes:
+    """With its length."""
+    return len(content).to_bytes(4, "big") + content
 
 
 async def frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
