@@ -129,6 +129,7 @@ async def waiting_rows(port: int) -> float:
     return (await metrics(port, "floorstream_store_waiting_rows")).get("", 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.row(17)
 async def test_a_database_that_is_slow(
     floor: Floor, fresh_broker: str, database: str, stores: StoreProcess, proxy: TcpProxy

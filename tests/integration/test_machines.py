@@ -168,6 +168,7 @@ async def ready(workers: AggregateProcesses, times: int) -> bool:
 
 
 @pytest.mark.row(2)
+@pytest.mark.slow
 async def test_killed_while_machines_talk_and_counted_wip_is_the_truth(
     workers: AggregateProcesses, floor: Floor
 ) -> None:
