@@ -109,8 +109,8 @@ class Store:
                 for start in range(0, len(records), TURN_RECORDS):
                     lanes.take(topic, partition, records[start : start + TURN_RECORDS])
                     self._judge_fill()
-                    await asyncio.sleep(0)
-            await asyncio.sleep(0)  # a full buffer answers at once: the write loop needs its turn
+                    await asyncio.sleep(0)  # a full buffer answers at once: the write loop needs its turn
+            self._judge_fill()
 
     def _judge_fill(self) -> None:
         rows, size = self._lanes.ready_rows, self._lanes.ready_bytes
