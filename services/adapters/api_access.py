@@ -10,6 +10,7 @@ from fastapi import Request
 from services.adapters.api_keys import BadKeyFile, KeyFile, Keys, NoAccess, is_loopback, key_of
 from services.adapters.api_pace import Pace
 from services.adapters.problems import FORBIDDEN, UNAUTHORIZED, Problem
+from services.core.reading import LONGEST_SOURCE
 from services.core.text import clean
 from services.ports import Clock
 from services.settings import BadSetting, StageSettings
@@ -18,7 +19,6 @@ log = logging.getLogger(__name__)
 
 OPEN_SOURCE = "http"
 """The source of requests where keys are off and none is named."""
-LONGEST_SOURCE = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from services.adapters.api_keys_write import Entry, change_entries, read_entries
 from services.adapters.clock import SystemClock
 from services.commands.options import seconds
 from services.core.instant import format_instant, parse_instant
+from services.core.reading import LONGEST_SOURCE
 from services.core.text import clean
 
 ID_FORM = r"[A-Za-z0-9_-]{1,64}"
-LONGEST_SOURCE = 128
 SANDBOX_SECONDS = 86_400.0
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from services.commands.log_file import LogLine
+from services.core.reading import LONGEST_SOURCE
 from services.core.records import BadRecord, Place
-from services.core.resolve import OTHER_LIMIT
 from services.core.text import clean
 
 BREATH_LINES = 200
@@ -90,7 +90,10 @@ class Tally:
 
     def bad_source(self, path: Path, line: LogLine) -> None:
         """A line of a source that no request and no record can name."""
-        en, zh = f"source: expected at most {OTHER_LIMIT} characters, no control characters", "source 含控制字符或过长"
+        en, zh = (
+            f"source: expected at most {LONGEST_SOURCE} characters, no control characters",
+            "source 含控制字符或过长",
+        )
         self.bad(path, BadRecord(line.number, "source", en, zh, line.value, line.after))
 
     def _passed(self, path: Path, line: LogLine) -> None:
@@ -140,7 +143,7 @@ def _source(text: str) -> str | None:
         source = clean(text)
     except ValueError:
         return ""
-    return (source or None) if len(source) <= OTHER_LIMIT else ""
+    return (source or None) if len(source) <= LONGEST_SOURCE else ""
 
 
 async def paced(lines: Iterable[OfFile], rate: float | None, tally: Tally) -> AsyncIterator[tuple[Path, LogLine]]:

@@ -20,6 +20,7 @@ from services.core.text import clean
 
 LONGEST_EVENT_ID = 128
 LONGEST_SOURCE = 128
+"""Characters, of whatever names a source: keys, headers of requests, lines of files."""
 MOST_BYTES = 256 * 1024
 """Of a request, so of what it holds."""
 STAMP = len('{"sent_time":"2026-11-23T14:00:00.000000+00:00",')
