@@ -42,7 +42,7 @@ async def write(kafka: KafkaSettings, live: LiveUnits, pieces: int) -> None:
     for partition, lane in enumerate(live.lanes):
         epoch = await changelog.claim(partition)
         for number, piece in enumerate(state(lane, pieces)):
-            await (await changelog.write(partition, epoch, number, number - 1, piece))
+            await (await changelog.write(partition, changelog.batch(epoch, number, number - 1, piece)))
     await producer.stop()
 
 

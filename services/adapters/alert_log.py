@@ -91,7 +91,7 @@ class AlertLog:
 
     async def claim(self, partition: int) -> int:
         """Become the partition's owner; the epoch under which it may write."""
-        ack = await self._producer.send_whole(ALERTS.name, partition, [(EPOCH_KEY, EPOCH_VALUE, ())])
+        ack = await self._producer.send_built(ALERTS.name, partition, self._producer.whole([(EPOCH_KEY, EPOCH_VALUE)]))
         return int((await ack).offset)
 
     async def recover(self, partition: int, epoch: int) -> AlertReading:

@@ -68,12 +68,20 @@ class BatchProducer:
                 return acks
             rest = chain((over,), rest)
 
-    async def send_whole(self, topic: str, partition: int, items: Iterable[Item]) -> asyncio.Future[Any]:
-        """Queue all items as exactly one batch. Raises BatchTooLarge."""
+    def whole(self, items: Iterable[tuple[bytes, bytes]], before: bytes = b"") -> Any:
+        """Keys and values as exactly one batch, `before` in front of each value; not sent. Raises BatchTooLarge."""
         batch = self._producer.create_batch()
-        if _fill(batch, self._now_ms(), iter(items)) is not None:
-            raise BatchTooLarge(f"a batch for {topic}/{partition} is larger than the largest that is allowed")
+        append, now, count = batch._builder.append, self._now_ms(), 0
+        for key, value in items:
+            if append(count, now, key, before + value, _NO_HEADERS) is None:
+                raise BatchTooLarge(f"more than the {count} records before it is larger than the largest batch")
+            count += 1
+        batch._relative_offset = count
         batch.close()
+        return batch
+
+    async def send_built(self, topic: str, partition: int, batch: Any) -> asyncio.Future[Any]:
+        """Queue what `whole` has built; the future of its acknowledgement."""
         ack: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)
         return ack
 

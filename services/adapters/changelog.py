@@ -15,6 +15,7 @@ offset its acknowledgement told, is the end.
 import asyncio
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
+from itertools import chain
 from struct import Struct
 from typing import Any
 
@@ -91,7 +92,7 @@ class Changelog:
 
     async def claim(self, partition: int) -> int:
         """Become the partition's owner: append an epoch record; its offset is the epoch."""
-        ack = await self._producer.send_whole(self._topic, partition, [(EPOCH_KEY, _EPOCH.pack(0), ())])
+        ack = await self.write(partition, self._producer.whole([(EPOCH_KEY, _EPOCH.pack(0))]))
         return int((await ack).offset)
 
     async def recover(self, partition: int, epoch: int, table: MutableMapping[bytes, bytes]) -> Recovered:
@@ -100,14 +101,13 @@ class Changelog:
         await read_span(self._settings, TopicPartition(self._topic, partition), None, epoch, reading.take)
         return Recovered(epoch, -1 if reading.offset is None else reading.offset, reading.stale)
 
-    async def write(
-        self, partition: int, epoch: int, offset: int, follows: int, items: Iterable[tuple[bytes, bytes]]
-    ) -> asyncio.Future[Any]:
-        """Queue one atomic batch: mark first, then the items. Raises BatchTooLarge; the future is its ack."""
-        prefix = _EPOCH.pack(epoch)
-        batch = [(MARK_KEY, prefix + _MARK.pack(offset, follows), ())]
-        batch += [(key, prefix + value, ()) for key, value in items]
-        return await self._producer.send_whole(self._topic, partition, batch)
+    def batch(self, epoch: int, offset: int, follows: int, items: Iterable[tuple[bytes, bytes]]) -> Any:
+        """One atomic batch, not sent: mark first, then the items. Raises BatchTooLarge."""
+        return self._producer.whole(chain(((MARK_KEY, _MARK.pack(offset, follows)),), items), _EPOCH.pack(epoch))
+
+    async def write(self, partition: int, batch: Any) -> asyncio.Future[Any]:
+        """Queue what `batch` has built; the future is its ack."""
+        return await self._producer.send_built(self._topic, partition, batch)
 
     async def written_between(self, partition: int, epoch: int, start: int, end: int) -> set[bytes]:
         """Keys that former owners wrote from `start` to `end`, which is known to exist.

@@ -9,6 +9,7 @@ derived from them (`recover`).
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from services.core.errors import BadScan
@@ -31,6 +32,7 @@ from services.track.wire import Item, Record, Wire
 UNIT, OPERATION, SLOT, TOTALS = b"u", b"o", b"s", b"t"
 """First byte of a changelog key: what it is the state of."""
 
+_KEY_OF = attrgetter("key")
 _KEPT = {shape.width_us: shape.kept for shape in SHAPES}
 _MINUTE = 60_000_000
 AGAIN_SHARE = 10
@@ -147,8 +149,10 @@ class Lane:
                 for slot in ring.slots():
                     yield operation, width, slot.start_us
 
-    def models_needed(self, records: Iterable[Record]) -> set[int]:
+    def models_needed(self, records: Sequence[Record]) -> set[int]:
         """Plant-model versions that markers among these records bring into force and that are not known yet."""
+        if MARKER_KEY not in map(_KEY_OF, records):
+            return set()
         needed = {self._wire.marker_model(record.value) for record in records if record.key == MARKER_KEY}
         return {version for version in needed if version is not None and version not in self.models}
 

@@ -2,9 +2,10 @@
 
     fold ─► outputs, rejects, forwards, mark ─► their acks ─► changelog batch ─► its ack ─► frame acknowledged
 
-The next frame is folded while the last one's acknowledgements are on their way; changelog batches go one by one, and
-follow each other in the topic without a gap: where there is one somebody else has written, and that is looked at
-before the frame is acknowledged.
+The next frame is folded while the last one's acknowledgements are on their way, as batches of bytes: built at once,
+while what they are made of is in the processor's cache. Changelog batches go one by one, and follow each other in the
+topic without a gap: where there is one somebody else has written, and that is looked at before the frame is
+acknowledged.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from services import topology
 from services.adapters.batches import BatchProducer, BatchTooLarge
@@ -37,6 +38,15 @@ Reached = Callable[[str], None]
 """Told the name of each step as it is done; the fault tests end the process there."""
 
 
+class _Cut(NamedTuple):
+    """What is under way of one fold: the changelog batch that follows the acknowledgements, and its pairs."""
+
+    offset: int
+    changelog: Sequence[tuple[bytes, bytes]]
+    batch: Any
+    acks: list[Any]
+
+
 class Owned:
     """One partition of floor.scans in our hands."""
 
@@ -53,12 +63,12 @@ class Owned:
         self._reached = reached
         self._report = report
         self.under_way = 0
-        self._under_way: asyncio.Queue[tuple[Any, list[tuple[Effects, list[Any]]]]] = asyncio.Queue(FRAMES_UNDER_WAY)
+        self._under_way: asyncio.Queue[tuple[Any, list[_Cut]]] = asyncio.Queue(FRAMES_UNDER_WAY)
         self._tail: asyncio.Task[None] | None = None
         self._rewinds = 0
         self._hole: tuple[int, int] | None = None
         self._stale: set[bytes] = set()
-        self._unwritten: deque[Effects] = deque()
+        self._unwritten: deque[_Cut] = deque()
         self._next = 0
 
     async def recover(self) -> None:
@@ -136,18 +146,20 @@ class Owned:
 
     async def take(self, event: Any, frame: Frame) -> None:
         """Fold the frame, send what it brings about, and leave the waiting to the tail."""
-        lane, sent = self.lane, []
+        lane, cuts = self.lane, []
         at = 0
         while frame.end > lane.offset:
             began = time.monotonic()
             effects, at = lane.fold(frame.records, at, frame.end)
-            self._unwritten.append(effects)
             self._report.folded(effects, time.monotonic() - began)
             self._reached("folded")
-            sent.append((effects, await self._send(effects)))
+            batch = self._batch(effects.offset, effects.follows, effects.changelog)
+            cuts.append(cut := _Cut(effects.offset, effects.changelog, batch, []))
+            self._unwritten.append(cut)
+            cut.acks.extend(await self._send(effects))
         self._report.frame()
         self.under_way += 1
-        await self._under_way.put((event, sent))
+        await self._under_way.put((event, cuts))
 
     async def _send(self, effects: Effects) -> list[Any]:
         send, partition = self._producer.send, self.lane.partition
@@ -159,38 +171,41 @@ class Owned:
 
     async def _finish_frames(self) -> None:
         while True:
-            event, sent = await self._under_way.get()
-            for effects, acks in sent:
+            event, cuts = await self._under_way.get()
+            for cut in cuts:
                 self._reached("outputs sent")
-                await acknowledged(acks)
+                await acknowledged(cut.acks)
                 self._reached("outputs acked")
-                await self._write(effects)
+                await self._write(cut)
                 self._reached("changelog acked")
-                self.acknowledged = effects.offset
+                self.acknowledged = cut.offset
             event.ack()
             self.under_way -= 1
             self._reached("frame acked")
 
-    async def _write(self, effects: Effects) -> None:
-        await self._append(effects.offset, effects.follows, effects.changelog)
+    async def _write(self, cut: _Cut) -> None:
+        await self._append(cut.batch, len(cut.changelog))
         self._unwritten.popleft()
-        await self._mend(effects.offset)
+        await self._mend(cut.offset)
 
-    async def _append(self, offset: int, follows: int, items: Sequence[tuple[bytes, bytes]]) -> None:
-        partition, epoch = self.lane.partition, self.lane.epoch
+    def _batch(self, offset: int, follows: int, items: Sequence[tuple[bytes, bytes]]) -> Any:
         try:
-            ack = await self._changelog.write(partition, epoch, offset, follows, items)
+            return self._changelog.batch(self.lane.epoch, offset, follows, items)
         except BatchTooLarge as error:
             raise BrokenGuarantee(
                 Guarantee.ONE_STATE, f"the state of one frame must be one batch, and is not: {error}"
             ) from error
+
+    async def _append(self, batch: Any, items: int) -> None:
+        partition, epoch = self.lane.partition, self.lane.epoch
+        ack = await self._changelog.write(partition, batch)
         self._reached("changelog sent")
         await acknowledged([ack])
         at = int(ack.result().offset)
         if at > self._next:
             self._stale |= await self._changelog.written_between(partition, epoch, self._next, at - 1)
         if at >= 0:  # a broker that has a repeat already may not say where
-            self._next = at + 1 + len(items)
+            self._next = at + 1 + items
 
     async def _mend(self, offset: int) -> None:
         """Write over what a former owner wrote late: compaction keeps the last of a key.
@@ -202,5 +217,6 @@ class Owned:
             log.warning("partition %d: a former owner wrote %d keys late", self.lane.partition, len(self._stale))
         while self._stale:
             some = {self._stale.pop() for _ in range(min(MENDED_AT_ONCE, len(self._stale)))}
-            coming = {key for effects in self._unwritten for key, _ in effects.changelog}
-            await self._append(offset, offset, self.lane.rewritten(some - coming))
+            coming = {key for cut in self._unwritten for key, _ in cut.changelog}
+            items = self.lane.rewritten(some - coming)
+            await self._append(self._batch(offset, offset, items), len(items))

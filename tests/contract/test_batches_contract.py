@@ -6,6 +6,7 @@ import pytest
 
 from services.adapters.batches import BatchProducer, BatchTooLarge, Item, _fill
 from services.adapters.clock import SystemClock
+from services.ports import Clock
 from services.settings import KafkaSettings
 
 
@@ -19,7 +20,7 @@ async def producer() -> AsyncIterator[BatchProducer]:
 
 async def test_what_must_be_one_batch_and_is_larger_is_refused(producer: BatchProducer) -> None:
     with pytest.raises(BatchTooLarge, match="larger than the largest"):
-        await producer.send_whole("out", 0, [(b"k", b"v" * 90, ()), (b"k", b"v" * 90, ())])
+        producer.whole([(b"k", b"v" * 90), (b"k", b"v" * 90)])
 
 
 async def test_a_batch_is_full_at_its_size_and_takes_its_first_record_whatever_its_size(
@@ -45,3 +46,21 @@ async def test_what_is_put_straight_into_a_batch_is_what_the_batch_would_have_ta
     assert over == items[taken]
     assert ours.record_count() == theirs.record_count() == taken
     assert bytes(ours._build()) == bytes(theirs._build())
+
+
+async def test_a_whole_batch_has_the_same_in_front_of_each_value(producer: BatchProducer) -> None:
+    producer._clock = StoppedClock()
+    ours, theirs = producer.whole([(b"k", b"1"), (b"m", b"22")], b"epoch"), producer._producer.create_batch()
+    for key, value in ((b"k", b"epoch1"), (b"m", b"epoch22")):
+        theirs.append(timestamp=7, key=key, value=value, headers=[])
+    theirs.close()
+    assert ours.record_count() == 2
+    assert bytes(ours._build()) == bytes(theirs._build())
+
+
+class StoppedClock(Clock):
+    """Seven milliseconds past the epoch, for ever."""
+
+    def now_us(self) -> int:
+        """Always the same."""
+        return 7_000
