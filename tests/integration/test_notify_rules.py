@@ -204,7 +204,7 @@ async def test_five_hundred_at_once_become_digests_and_nobody_is_left_out(floor:
     assert len(server.taken) == 1
     assert server.taken[0].body["title"] == "【汇总】告警 500 条，恢复 0 条"
     assert server.taken[0].body["alerts"][0]["alert_id"] == "rule|op-77"
-    assert floor.metric("notify_digests_total", channel="robot") == 1
+    await until(lambda: floor.metric("notify_digests_total", channel="robot") == 1, "the digest is counted", 10)
 
 
 @pytest.mark.row(42)
