@@ -65,7 +65,7 @@ async def test_what_is_over_before_it_was_told_is_not_told(floor: Floor, server:
     assert await floor.states() == [
         ("a|x", 1, "firing", "collapsed"), ("a|x", 2, "resolved", "collapsed"), ("b|x", 1, "firing", "sent"),
     ]  # fmt: skip
-    assert floor.metric("notify_collapsed_total", channel="robot") == 2
+    await until(lambda: counted_as(floor, "notify_collapsed_total", 2, channel="robot"), "it is counted")
 
 
 async def test_the_end_goes_only_to_those_who_were_told(floor: Floor, server: PhoneServer) -> None:
@@ -158,7 +158,7 @@ async def test_a_message_that_may_have_arrived_is_repeated_and_counted(floor: Fl
     await until(floor.quiet, "both are sent")
     assert server.keys == {"a|x/1/firing": 2, "a|x/1/resolved": 1}
     assert server.ids["a%7Cx/1/robot"] == 2
-    assert floor.metric("notify_possible_repeats_total", channel="robot") == 1
+    await until(lambda: counted_as(floor, "notify_possible_repeats_total", 1, channel="robot"), "it is counted")
     assert (await ask(floor.dsn, "SELECT sum(repeats) FROM notifications"))[0][0] == 1
 
 
@@ -190,7 +190,7 @@ async def test_what_is_a_day_old_is_given_up_and_shown(floor: Floor, server: Pho
     await floor.alert(raised(at_us=now_us() - 25 * 60 * MINUTE))
     await until(floor.quiet, "it is given up")
     assert await floor.states() == [("a|x", 1, "firing", "given_up")]
-    assert floor.metric("notify_given_up_total", channel="robot") == 1
+    await until(lambda: counted_as(floor, "notify_given_up_total", 1, channel="robot"), "it is counted")
     assert server.requests == []
 
 
@@ -204,7 +204,7 @@ async def test_five_hundred_at_once_become_digests_and_nobody_is_left_out(floor:
     assert len(server.taken) == 1
     assert server.taken[0].body["title"] == "【汇总】告警 500 条，恢复 0 条"
     assert server.taken[0].body["alerts"][0]["alert_id"] == "rule|op-77"
-    await until(lambda: floor.metric("notify_digests_total", channel="robot") == 1, "the digest is counted", 10)
+    await until(lambda: counted_as(floor, "notify_digests_total", 1, channel="robot"), "it is counted")
 
 
 @pytest.mark.row(42)
