@@ -69,12 +69,15 @@ class BatchProducer:
             rest = chain((over,), rest)
 
     def whole(self, items: Iterable[tuple[bytes, bytes]], before: bytes = b"") -> Any:
-        """Keys and values as exactly one batch, `before` in front of each value; not sent. Raises BatchTooLarge."""
+        """Keys and values as exactly one batch, `before` in front of each value; not sent. Raises BatchTooLarge.
+
+        A loop of its own beside `_fill`: state is written for nearly every event, and has no headers.
+        """
         batch = self._producer.create_batch()
         append, now, count = batch._builder.append, self._now_ms(), 0
         for key, value in items:
             if append(count, now, key, before + value, _NO_HEADERS) is None:
-                raise BatchTooLarge(f"more than the {count} records before it is larger than the largest batch")
+                raise BatchTooLarge(f"a batch of more than {count} records is larger than the largest that is allowed")
             count += 1
         batch._relative_offset = count
         batch.close()

@@ -6,8 +6,8 @@ import pytest
 
 from services.adapters.batches import BatchProducer, BatchTooLarge, Item, _fill
 from services.adapters.clock import SystemClock
-from services.ports import Clock
 from services.settings import KafkaSettings
+from tests.fake_log import FixedClock
 
 
 @pytest.fixture
@@ -49,18 +49,10 @@ async def test_what_is_put_straight_into_a_batch_is_what_the_batch_would_have_ta
 
 
 async def test_a_whole_batch_has_the_same_in_front_of_each_value(producer: BatchProducer) -> None:
-    producer._clock = StoppedClock()
+    producer._clock = FixedClock(7_000)
     ours, theirs = producer.whole([(b"k", b"1"), (b"m", b"22")], b"epoch"), producer._producer.create_batch()
     for key, value in ((b"k", b"epoch1"), (b"m", b"epoch22")):
         theirs.append(timestamp=7, key=key, value=value, headers=[])
     theirs.close()
     assert ours.record_count() == 2
     assert bytes(ours._build()) == bytes(theirs._build())
-
-
-class StoppedClock(Clock):
-    """Seven milliseconds past the epoch, for ever."""
-
-    def now_us(self) -> int:
-        """Always the same."""
-        return 7_000
