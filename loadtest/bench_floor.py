@@ -20,14 +20,16 @@ from loadtest.measured import ENDS, RESULT
 from services import topology
 from services.adapters.batches import BatchProducer, Item
 from services.adapters.clock import SystemClock
-from services.adapters.frames import MOST_RECORDS, _raw
+from services.adapters.frames import MOST_RECORDS
+from services.adapters.raw_records import raw
 from services.adapters.topics import create_topics
 from services.adapters.wire import UnitChanged, VisitRow, decode_event, encode, visit_row
 from services.core.log import LogFold
 from services.embedded.apache_kafka import ApacheKafka
 from services.embedded.broker import Broker
 from services.settings import KafkaSettings
-from services.track.handler import UNIT, origin
+from services.track.handler import origin
+from services.track.wire import UNIT
 
 BATCH_BYTES = 1 << 20
 OPERATION_PARTITIONS = 2
@@ -169,7 +171,7 @@ class BenchFloor:
         """Every record of the topic: nobody writes any more, so it ends where nothing comes."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.address, enable_auto_commit=False, auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=50, key_deserializer=_raw,
+            max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=50, key_deserializer=raw,
         )  # fmt: skip
         await consumer.start()
         try:

@@ -26,7 +26,7 @@ from services import settings, topology
 from services.adapters.faust_app import FETCH_BYTES, run_app
 from services.adapters.runtime import tune_runtime
 from services.settings import KafkaSettings
-from services.track.handler import UNIT
+from services.track.wire import UNIT
 
 
 class UnitsTable(MutableMapping[bytes, bytes]):

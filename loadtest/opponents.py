@@ -24,7 +24,8 @@ from services.adapters import track_wire
 from services.adapters.batches import BatchProducer, Item
 from services.adapters.clock import SystemClock
 from services.adapters.faust_app import FETCH_BYTES
-from services.adapters.frames import FETCH_WAIT_MS, MOST_RECORDS, _raw
+from services.adapters.frames import FETCH_WAIT_MS, MOST_RECORDS
+from services.adapters.raw_records import raw
 from services.adapters.runtime import tune_runtime
 from services.core.identity import partition_of
 from services.core.pace import Pace
@@ -103,7 +104,7 @@ async def with_aiokafka(fold: BareFold, kafka: KafkaSettings, run: Run) -> None:
     states = BatchProducer(kafka, "bare-state", SystemClock(), CHANGELOG_BYTES)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka.brokers, enable_auto_commit=False, auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES, fetch_max_wait_ms=FETCH_WAIT_MS, key_deserializer=_raw,
+        max_partition_fetch_bytes=FETCH_BYTES, fetch_max_wait_ms=FETCH_WAIT_MS, key_deserializer=raw,
     )  # fmt: skip
     for client in (producer, states, consumer):
         await client.start()

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from loadtest.traffic import SECOND_US, Scan
 from services import topology
 from services.adapters.clock import SystemClock
-from services.adapters.frames import _raw
+from services.adapters.raw_records import raw
 
 ROW_POLL_S = 0.02
 MEMORY_POLL_S = 0.5
@@ -93,7 +93,7 @@ class Watch:
     async def _visits(self, broker: str) -> None:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=20,
-            key_deserializer=_raw,
+            key_deserializer=raw,
         )  # fmt: skip
         await consumer.start()
         try:

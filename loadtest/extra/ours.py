@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import uvloop
 
@@ -28,9 +28,10 @@ from services.track.wire import Record
 class StaysLane(Lane):
     """A lane that folds the common job instead of the rules; nothing of it is in the ledger or in partials."""
 
-    def recover(self, offset: int, epoch: int) -> None:
+    def recover(self, offset: int, epoch: int) -> Iterator[None]:
         """Nothing is derived from the table."""
         self.offset, self.epoch = offset, epoch
+        yield
 
     def fold(self, records: Sequence[Record], start: int, end: int) -> tuple[Effects, int]:
         """All records at once: the state of a frame's units is far below a batch."""

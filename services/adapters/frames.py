@@ -12,29 +12,23 @@ compacted records) are covered when a batch header proved it; a hole that no hea
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Callable, Sequence
+from inspect import isawaitable
+from typing import Any
 
 import faust
-from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from services.adapters import batches
 from services.adapters.kafka_end import Fetch, newest_fetch
+from services.adapters.raw_records import Skipped, raw
 from services.core.errors import NotYet
 
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500, which is what a scan would wait in a quiet plant."""
 MOST_RECORDS = 2_048
 """Per frame: longer ones gain nothing and keep the event loop busy past 50 ms."""
-
-
-class Skipped(NamedTuple):
-    """Offsets that carry no record, proved by a batch header: `first` to `offset`."""
-
-    first: int
-    offset: int
 
 
 class Frame:
@@ -58,74 +52,42 @@ class Frame:
         self.whole = covered == self.end - self.start + 1
 
 
-def _raw(data: bytes | None) -> bytes | None:
-    """Marks a consumer whose records are handed over as they are (see `RawPartitionRecords`)."""
-    return data
+class FrameClient(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's side of an aiokafka consumer with our settings, in the stage's own loop instead of Faust's thread.
 
+    Records that one processor has unpacked and another one folds cross from cache to cache, and two threads hand the
+    interpreter to and fro: a tenth of the time of track. Faust has the thread for agents that block the loop past the
+    session timeout; ours fold for a tenth of a second at most, and let the loop go on in between.
+    """
 
-class RawPartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """aiokafka's reader of a fetched partition, without a ConsumerRecord object per record and with proofs of gaps."""
-
-    next_fetch_offset: int
-
-    def _unpack_records(self) -> Iterator[Any]:
-        if self._key_deserializer is not _raw:
-            yield from super()._unpack_records()
-            return
-        batches = self._records
-        while batches.has_next():
-            batch = batches.next_batch()
-            if self._check_crcs and not batch.validate_crc():
-                raise fetcher.Errors.CorruptRecordException(f"Invalid CRC - {self._tp}")
-            if self._is_passed_over(batch):
-                yield from self._skip_to(batch.next_offset, batch.base_offset)
-                continue
-            for record in batch:
-                if record.offset < self.next_fetch_offset:
-                    continue
-                if record.offset > self.next_fetch_offset >= batch.base_offset:
-                    yield from self._skip_to(record.offset, batch.base_offset)
-                self.next_fetch_offset = record.offset + 1
-                yield record
-            yield from self._skip_to(batch.next_offset, batch.base_offset)
-
-    def _skip_to(self, offset: int, base: int) -> Iterator[Skipped]:
-        first = max(self.next_fetch_offset, base)
-        self.next_fetch_offset = max(self.next_fetch_offset, offset)
-        if first < offset:
-            yield Skipped(first, offset - 1)
-
-    def _is_passed_over(self, batch: Any) -> bool:
-        """Control batches, and batches of aborted transactions."""
-        if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
-            self._consume_aborted_up_to(batch.base_offset)
-            if batch.is_control_batch and self._contains_abort_marker(batch):
-                self._aborted_producers.discard(batch.producer_id)
-            if batch.is_transactional and batch.producer_id in self._aborted_producers:
-                return True
-        return bool(batch.is_control_batch)
-
-
-fetcher.PartitionRecords = RawPartitionRecords
-
-
-class FrameConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's consumer thread around an aiokafka consumer with our settings."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         self.serials: defaultdict[TP, int] = defaultdict(int)
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, loop=loop, thread_loop=loop, **kwargs)
+
+    async def start(self) -> None:
+        """Connect and join. Raises KafkaError where there is no broker."""
+        self._thread_started.set()
+        await self._default_start()
+
+    async def on_stop(self) -> None:
+        """Leave the group."""
+        await self._shutdown_thread()
+
+    async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Here and now. Some of what Faust calls so is a coroutine, some is not."""
+        result = fun(*args, **kwargs)
+        return await result if isawaitable(result) else result
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._isolation_level = "read_committed"
-        consumer._key_deserializer = _raw
+        consumer._key_deserializer = raw
         return consumer
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TP, tuple[int, Sequence[Any]]]:
-        # Taking records and moving the position are single steps of this thread, and so is `_rewind`: what is taken
-        # here was fetched after as many rewinds as have been counted by now.
+        # Taking records and moving the position is a single step of the loop, and so is `_rewind`: what is taken here
+        # was fetched after as many rewinds as have been counted by now.
         taken = await super()._fetch_records(*args, **kwargs)
         return {tp: (self.serials[tp], records) for tp, records in taken.items()}
 
@@ -163,8 +125,8 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._read_offset = _NoReadOffsets()
 
-    def _new_consumer_thread(self) -> FrameConsumerThread:
-        return FrameConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> FrameClient:
+        return FrameClient(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         # From the resumption of the partitions to the end of a rebalance Faust already fetches, and then clears what

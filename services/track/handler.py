@@ -7,13 +7,13 @@ Plain synchronous code: no await between events. A lane is one partition; what i
 derived from them (`recover`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
 from services.core.errors import BadScan
-from services.core.history import NEVER, History, Horizon, Verdict
+from services.core.history import History, Horizon, Verdict
 from services.core.leavers import Leavers
 from services.core.ledger import (
     BACKFILLED_AFTER_US,
@@ -25,12 +25,10 @@ from services.core.ledger import (
 )
 from services.core.log import REFUSALS, admit
 from services.core.resolve import Event
-from services.core.windows import Slot, SlotRing
+from services.core.windows import Slot
 from services.topology import FIRST_HEADER, MARK_KEY, MARKER_KEY, RECORDED_HEADER, SOURCE_HEADER, Origin, origin_of
-from services.track.wire import Item, Record, Wire
-
-UNIT, OPERATION, SLOT, TOTALS = b"u", b"o", b"s", b"t"
-"""First byte of a changelog key: what it is the state of."""
+from services.track.recovery import derive
+from services.track.wire import OPERATION, TOTALS, UNIT, Item, Record, Wire
 
 _KEY_OF = attrgetter("key")
 _KEPT = {shape.width_us: shape.kept for shape in SHAPES}
@@ -98,41 +96,13 @@ class Lane:
         self._unsent: dict[str | SlotKey, None] = {}
         self._again: list[str | SlotKey] = []
 
-    def recover(self, offset: int, epoch: int) -> None:
-        """Rebuild what is derived from the table's bytes; raises BrokenGuarantee where they contradict each other."""
+    def recover(self, offset: int, epoch: int) -> Iterator[None]:
+        """Rebuild what is derived from the table's bytes, a portion at a time (see `derive`)."""
+        found = yield from derive(self.table, self.models, self._wire)
         self.offset, self.epoch = offset, epoch
-        self.ledger = ledger = Ledger(self.models)
-        self.horizon, self._leavers = Horizon(), Leavers()
-        slots: dict[tuple[str, int], list[Slot]] = {}
-        for key, data in self.table.items():
-            kind = key[:1]
-            if kind == UNIT:
-                self._recover_unit(key, self._wire.decode_unit(data))
-            elif kind == OPERATION:
-                self._recover_books(key[1:].decode(), data)
-            elif kind == TOTALS:
-                ledger.totals, ledger.newest, self.version, horizon = self._wire.decode_totals(data)
-                self.horizon = Horizon(NEVER if ledger.newest is None else ledger.newest, horizon)
-            elif kind == SLOT:
-                slot = self._wire.decode_slot(data)
-                slots.setdefault((key.decode().split("|", 2)[2], slot.width_us), []).append(slot)
-        for (operation, width), found in slots.items():
-            ring = SlotRing(next(shape for shape in SHAPES if shape.width_us == width), [s for s in found if s.n])
-            ledger.operation(operation).rings[width] = ring
-        ledger.stand_at_newest()
-        ledger.changed_operations.update(ledger.operations)
-        ledger.check()
-        ledger.changed_operations.clear()
+        self.ledger, self.horizon, self._leavers = found.ledger, found.horizon, found.leavers
+        self.version = found.version
         self.publish_all()
-
-    def _recover_unit(self, key: bytes, history: History) -> None:
-        self.ledger.index(key[1:].decode(), history.now)
-        if history.now.left is not None and history.count:
-            self._leavers.add(key, history.now.left)
-
-    def _recover_books(self, operation: str, data: bytes) -> None:
-        read, books = self._wire.decode_books(data), self.ledger.operation(operation)
-        books.counts, books.backfilled = read.counts, read.backfilled
 
     def publish_all(self) -> None:
         """Put every partial on the list: after taking over, and once more over what a former owner sent late."""

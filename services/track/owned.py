@@ -77,7 +77,8 @@ class Owned:
         epoch = await self._changelog.claim(partition)
         self._reached("claimed")
         found = await self._changelog.recover(partition, epoch, table)
-        self.lane.recover(found.offset, epoch)
+        for _ in self.lane.recover(found.offset, epoch):
+            await asyncio.sleep(0)
         self._reached("recovered")
         self._next = epoch + 1
         if found.offset >= 0:

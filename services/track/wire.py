@@ -10,6 +10,9 @@ from services.core.resolve import Event
 from services.core.windows import Slot
 from services.topology import Origin
 
+UNIT, OPERATION, SLOT, TOTALS = b"u", b"o", b"s", b"t"
+"""First byte of a changelog key: what it is the state of."""
+
 Headers = Sequence[tuple[str, bytes]]
 Item = tuple[bytes | None, bytes, Headers]
 """A record to send: key, value, headers."""

@@ -5,7 +5,8 @@ A failure here after an upgrade says which assumption to look at; none of these 
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ import faust.streams
 import pytest
 from aiokafka.consumer import consumer as client
 from aiokafka.consumer import fetcher
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.memory_records import MemoryRecords
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
@@ -22,7 +24,8 @@ from faust.types import TP
 
 from services.adapters import frames
 from services.adapters.faust_app import make_app
-from services.adapters.frames import Frame, FrameConsumer, FrameConsumerThread, RawPartitionRecords, Skipped
+from services.adapters.frames import Frame, FrameClient, FrameConsumer
+from services.adapters.raw_records import RawPartitionRecords, Skipped, raw
 from services.settings import KafkaSettings
 from tests.record_batches import ABORT, COMMIT, batch, control
 
@@ -31,20 +34,19 @@ WRITER = 7
 
 
 @pytest.fixture
-async def consumer(tmp_path: Any) -> AsyncIterator[Any]:
+async def consumer(tmp_path: Any) -> Any:
     kafka = KafkaSettings("127.0.0.1:1", False, 1, 1, 1, 6)
     app = make_app(kafka, "contract", str(tmp_path), "0")
-    yield app.consumer
-    app.consumer._thread.thread_loop.close()
+    return app.consumer
 
 
 def source_of(function: Callable[..., Any]) -> str:
     return inspect.getsource(function)
 
 
-def reader(data: bytes, at: int, aborted: Any = (), raw: bool = True, check: bool = False) -> Any:
+def reader(data: bytes, at: int, aborted: Any = (), bare: bool = True, check: bool = False) -> Any:
     """aiokafka's reader of a fetched partition, as the module makes it now."""
-    key = frames._raw if raw else None
+    key = raw if bare else None
     committed = fetcher.READ_COMMITTED
     return fetcher.PartitionRecords(HERE, MemoryRecords(data), list(aborted), at, key, None, check, committed)
 
@@ -72,7 +74,7 @@ def test_a_raw_record_has_offset_milliseconds_key_value_and_headers() -> None:
 
 
 def test_other_consumers_get_their_consumer_records() -> None:
-    (record,) = reader(batch(5, [5]), 5, raw=False)
+    (record,) = reader(batch(5, [5]), 5, bare=False)
     assert (record.topic, record.partition, record.offset) == ("in", 0, 5)
 
 
@@ -150,7 +152,7 @@ def test_faust_still_hard_codes_how_long_a_fetch_waits() -> None:
 async def test_the_client_is_made_with_our_settings(consumer: FrameConsumer) -> None:
     made = consumer._thread._create_worker_consumer(consumer.transport)
     assert (made._fetch_max_wait_ms, made._isolation_level) == (frames.FETCH_WAIT_MS, "read_committed")
-    assert made._key_deserializer is frames._raw
+    assert made._key_deserializer is raw
     made._closed = True  # it never started
 
 
@@ -190,7 +192,54 @@ def test_a_frame_of_gaps_only_has_no_records() -> None:
 
 async def test_the_app_makes_its_consumer_from_the_transport(consumer: FrameConsumer) -> None:
     assert isinstance(consumer, FrameConsumer)
-    assert isinstance(consumer._thread, FrameConsumerThread)
+    assert isinstance(consumer._thread, FrameClient)
+
+
+async def test_the_client_runs_in_the_loop_of_the_stage(
+    consumer: FrameConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, threads, did = asyncio.get_running_loop(), threading.active_count(), list[str]()
+
+    class Client:
+        async def start(self) -> None:
+            assert asyncio.get_running_loop() is here
+            did.append("started")
+
+        async def stop(self) -> None:
+            did.append("stopped")
+
+        async def position(self, tp: TP) -> int:
+            return 7
+
+        def subscribe(self, topics: set[str], listener: Any) -> None:
+            did.append(f"subscribed to {topics}")
+
+    thread: Any = consumer._thread
+    monkeypatch.setattr(thread, "_create_consumer", lambda loop: Client())
+    await thread.maybe_start()
+    assert await consumer.position(HERE) == 7
+    await consumer.subscribe(["in"])
+    assert threading.active_count() == threads
+    await thread.stop()
+    assert did == ["started", "subscribed to {'in'}", "stopped"]
+
+
+async def test_a_client_that_cannot_start_says_why(consumer: FrameConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        async def start(self) -> None:
+            raise KafkaConnectionError("nobody there")
+
+    thread: Any = consumer._thread
+    monkeypatch.setattr(thread, "_create_consumer", lambda loop: Client())
+    with pytest.raises(KafkaConnectionError, match="nobody there"):
+        await thread.maybe_start()
+
+
+def test_faust_calls_its_client_nowhere_but_through_call_thread() -> None:
+    source = source_of(driver.AIOKafkaConsumerThread) + source_of(faust_consumer.ConsumerThread)
+    assert "call_thread(" in source
+    for other in ("cast_thread(", "method_queue.", "thread_loop.call_soon"):
+        assert other not in source
 
 
 def test_faust_runs_its_cython_stream_iterator() -> None:
@@ -298,7 +347,6 @@ async def test_a_frame_that_nobody_processes_blocks_no_commit(consumer: FrameCon
 async def test_frames_of_a_rewound_partition_block_no_commit(consumer: FrameConsumer) -> None:
     lost, late = await given(consumer, [0, 9], [20, 29])
     consumer._thread._consumer = SimpleNamespace(assignment=set)
-    consumer._thread.call_thread = lambda function, *arguments: function(*arguments)
     await consumer.rewind(HERE, 0)
     consumer.ack(late)
     (again,) = await given(consumer, [0, 19])
@@ -345,7 +393,7 @@ async def _nothing(*_: Any) -> None: ...
 # The life of the app
 
 
-def test_the_revocation_is_told_in_the_clients_thread_first() -> None:
+def test_the_revocation_is_told_before_anything_else_of_it() -> None:
     assert "thread.app.on_rebalance_start()" in source_of(driver.ConsumerRebalanceListener.on_partitions_revoked)
     assert "self.rebalancing = True" in source_of(faust.App.on_rebalance_start)
 

@@ -106,13 +106,13 @@ def _gate() -> None:
 
 def _every_fetch() -> None:
     """Every third fetched partition is lost, as when Faust clears what it fetched during a rebalance."""
-    fetch, count = frames.FrameConsumerThread._fetch_records, itertools.count(1)
+    fetch, count = frames.FrameClient._fetch_records, itertools.count(1)
 
     async def lose(self: Any, *arguments: Any, **named: Any) -> Any:
         taken = await fetch(self, *arguments, **named)
         return {tp: records for tp, records in taken.items() if next(count) % 3}
 
-    frames.FrameConsumerThread._fetch_records = lose  # type: ignore[method-assign]
+    frames.FrameClient._fetch_records = lose  # type: ignore[method-assign]
 
 
 def _whole_log() -> None:

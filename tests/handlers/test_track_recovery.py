@@ -1,50 +1,43 @@
-"""A new owner of a partition goes on where the former stood, also with what has left the windows."""
+"""A partition is taken over a portion at a time: the client's heartbeats are in the same loop."""
 
-from services.track.handler import AGAIN_SHARE
+import pytest
+
+from services.core.errors import BrokenGuarantee
+from services.track import recovery
 from tests.reference.case import events, plant
 from tests.track_stream import Stream
 
+UNITS = 40
 
-def test_a_visit_too_old_for_any_window_is_corrected_after_a_change_of_owner() -> None:
+
+@pytest.fixture
+def stream() -> Stream:
     stream = Stream(plant())
-    stream.take(events("1000 arrive B u=V"))
-    stream.take(events("0 arrive A \n 1 depart A"))
-    stream.again()
-    stream.take(events("0.5 start A id=late \n 0.7 finish A id=later"))
-    counts = stream.lane.ledger.operations["A"].counts
-    assert (counts.arrivals, counts.departures, counts.wip) == (1, 1, 0)
+    stream.take(events(" \n ".join(f"{minute} arrive A u=U{minute}" for minute in range(UNITS))))
+    return stream
 
 
-def everything_again(stream: Stream) -> list[bytes]:
-    """The keys that are written when nothing changes, a share of each round at most."""
-    rounds = [[key for _, key, _ in stream.lane.partials(2 * AGAIN_SHARE)] for _ in range(20)]
-    assert max(map(len, rounds)) <= 2
-    return sorted(key for found in rounds for key in found)
+@pytest.mark.parametrize("at_once", [1, 7, 2_000])
+def test_the_loop_may_go_on_between_portions(stream: Stream, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(recovery, "KEYS_AT_ONCE", at_once)
+    lane = stream.lane
+    found, portions = lane.ledger, sum(1 for _ in lane.recover(lane.offset, 1))
+    assert portions == len(lane.table) // at_once
+    assert lane.ledger is not found
+    assert lane.ledger.totals == found.totals
+    assert lane.ledger.operations["A"].counts == found.operations["A"].counts
+    assert lane.ledger.operations["A"].counts.wip == UNITS
 
 
-def test_everything_is_written_again_little_by_little() -> None:
-    stream = Stream(plant())
-    stream.take(events("0 arrive A \n 1 depart A \n 2 arrive B \n 3 depart B"))
-    everything = sorted(key for _, key, _ in stream.lane.partials(1000))
-    assert everything_again(stream) == []
-    stream.lane.publish_again()
-    assert everything_again(stream) == everything
+def test_a_partition_that_is_half_taken_over_is_as_before(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "KEYS_AT_ONCE", 1)
+    lane, ledger = stream.lane, stream.lane.ledger
+    next(iter(lane.recover(99, 7)))
+    assert (lane.ledger, lane.epoch) == (ledger, 1)
+    assert lane.offset != 99
 
 
-def test_what_changed_goes_before_what_is_written_again() -> None:
-    stream = Stream(plant())
-    stream.take(events("0 arrive A"))
-    stream.lane.partials(1000)
-    stream.lane.publish_again()
-    stream.take(events("1 arrive B"))
-    assert [key for _, key, _ in stream.lane.partials(AGAIN_SHARE)][-1] == b"op|0|A"
-
-
-def test_a_slot_that_was_dropped_is_not_written_over_its_successor() -> None:
-    stream = Stream(plant())
-    stream.take(events("0 arrive A \n 1 depart A"))
-    stream.lane.partials(1000)
-    stream.lane.publish_again()
-    stream.take(events("1000 arrive B id=b"))
-    stream.lane.partials(2)
-    assert everything_again(stream) == [b"op|0|A"]
+def test_books_that_do_not_balance_are_found(stream: Stream) -> None:
+    del stream.lane.table[b"uU0"]
+    with pytest.raises(BrokenGuarantee, match="operation A does not balance"):
+        list(stream.lane.recover(stream.lane.offset, 1))

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from services.adapters import track_wire
-from services.track.handler import MOST_SHRUNK, UNIT, Effects, Lane
+from services.track.handler import MOST_SHRUNK, Effects, Lane
+from services.track.wire import UNIT
 from tests.reference.case import events, plant
 from tests.track_stream import Stream
 

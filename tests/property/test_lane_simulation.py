@@ -1,7 +1,7 @@
 """track without a broker: any frame borders, redelivery and crashes end in what the fold of the log says."""
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -72,7 +72,7 @@ class Durable:
 
 def lane_from(durable: Durable, models: Any, changelog_bytes: int) -> Lane:
     lane = Lane(0, lambda unit: 0, GENERATION, models, dict(durable.table), track_wire, changelog_bytes)
-    lane.recover(durable.offset, 1)
+    deque(lane.recover(durable.offset, 1), 0)
     return lane
 
 
