@@ -86,16 +86,13 @@ class FrameClient(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[TP, tuple[int, Sequence[Any]]]:
-        # Taking records and moving the position is a single step of the loop, and so is `_rewind`: what is taken here
+        # Taking records and moving the position is a single step of the loop, and so is `rewind`: what is taken here
         # was fetched after as many rewinds as have been counted by now.
         taken = await super()._fetch_records(*args, **kwargs)
         return {tp: (self.serials[tp], records) for tp, records in taken.items()}
 
-    async def rewind(self, tp: TP, offset: int) -> None:
+    def rewind(self, tp: TP, offset: int) -> None:
         """Move the position, if the partition is still ours, and count it."""
-        await self.call_thread(self._rewind, tp, offset)
-
-    async def _rewind(self, tp: TP, offset: int) -> None:
         self.serials[tp] += 1
         consumer = self._ensure_consumer()
         if tp in consumer.assignment():
@@ -174,7 +171,7 @@ class FrameConsumer(driver.Consumer):  # type: ignore[misc]
     async def rewind(self, tp: TP, offset: int) -> None:
         """Read the partition again from this offset; frames fetched before carry an older serial."""
         self._forget_frames(tp)
-        await self._thread.rewind(tp, offset)
+        self._thread.rewind(tp, offset)
 
     def drop(self, message: Any) -> None:
         """Let go of a frame that nobody will process: it is neither acknowledged nor waited for."""

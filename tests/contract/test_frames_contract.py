@@ -27,7 +27,6 @@ from services.adapters.raw_records import Skipped, raw
 from services.settings import KafkaSettings
 
 HERE = TP("in", 0)
-WRITER = 7
 
 
 @pytest.fixture
@@ -200,7 +199,7 @@ async def test_fetched_records_carry_how_often_their_partition_was_rewound(consu
     thread: Any = consumer._thread
 
     async def records(*_: Any, **__: Any) -> Any:
-        await thread._rewind(HERE, 3)
+        thread.rewind(HERE, 3)
         return {HERE: [record(3)]}
 
     found.fetched_records = records
