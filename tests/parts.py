@@ -9,6 +9,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -17,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services import topology
 from services.adapters.migrate import migrate
+from services.adapters.plant_master import follow
 from services.adapters.topics import start_admin
 from services.embedded.apache_kafka import ApacheKafka
 from services.embedded.broker import Broker
@@ -141,3 +143,16 @@ async def until(condition: Callable[[], Awaitable[bool]], meaning: str, seconds:
     while not await condition():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds:.0f} s: {meaning}"
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def orders_of(broker: str) -> dict[str, dict[str, Any]]:
+    """The production orders that hold in a log."""
+    master = follow(broker)
+    following = asyncio.create_task(master.run())
+    try:
+        async with asyncio.timeout(60):
+            await master.wait_for(lambda: master.complete)
+        return master.orders
+    finally:
+        following.cancel()
+        await asyncio.wait([following])

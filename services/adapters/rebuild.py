@@ -1,6 +1,6 @@
 """The next life of the log: empty topics filled with everything that is stored, then begun in one transaction.
 
-    plant models ─► alerts ─► scans, partition by partition ─► machine events ─► generation + 1
+    plant models, orders ─► alerts ─► scans, partition by partition ─► machine events ─► generation + 1
 
 The stages are started afterwards and make everything else from it, as from any log. Interrupted, nothing has begun: the
 database says the same as before, and the topics have to be emptied and filled again.
@@ -110,6 +110,8 @@ async def _fill(
 
     for row in await rebuild_rows.plants(reading):
         await refill.put(rebuild_log.plant_again(row))
+    for row in await rebuild_rows.orders(reading):
+        await refill.put(rebuild_log.order_again(row))
     for record in rebuild_log.alerts_again(await rebuild_rows.alerts(reading), kafka.operation_partitions):
         await refill.put(record)
     for partition in range(kafka.scan_partitions):

@@ -3,7 +3,7 @@
 raw_scans ──► floor.scans    with header `recorded`; first coordinates of an earlier life would name other records
 machine_events ─► floor.machines
 alerts ──► floor.alerts      the newest version of each, so that an incident that goes on stays the same one
-plant_models ─► floor.master
+plant_models, orders ─► floor.master
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from services import topology
-from services.adapters.plant_master import as_record, plant_key, plant_value
+from services.adapters.plant_master import as_record, order_key, plant_key, plant_value
 from services.adapters.timescale_read import RawRecord
 from services.adapters.wire import decode_marker, encode
 from services.core.identity import partition_of
@@ -52,6 +52,11 @@ def plant_again(row: Mapping[str, Any]) -> Outgoing:
     """A version of the plant model."""
     record = as_record(row)
     return Outgoing(topology.MASTER.name, 0, plant_key(record.version), plant_value(record))
+
+
+def order_again(row: Mapping[str, Any]) -> Outgoing:
+    """A production order, in the revision that holds."""
+    return Outgoing(topology.MASTER.name, 0, order_key(row["order_id"]), row["document"].encode())
 
 
 def alerts_again(rows: Iterable[Mapping[str, Any]], partitions: int) -> list[Outgoing]:

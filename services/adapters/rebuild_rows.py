@@ -11,7 +11,7 @@ import asyncpg
 from services.adapters.statements import statements
 from services.adapters.timescale_read import PREFETCH, RawRecord, raw_records
 from services.core.generations import Filling, Place, truth_of
-from services.topology import MACHINES, SCANS
+from services.topology import MACHINES, SCANS, SENT
 
 LAST_OFFSET = (1 << 63) - 1
 SUPERSEDED = ("raw_scans", "machine_events", "rejects", "visits", "units", "sink_positions", "notify_positions",
@@ -49,8 +49,8 @@ async def lives_of(conn: asyncpg.Connection) -> Lives:
 
 
 async def stored_up_to(conn: asyncpg.Connection) -> dict[Place, int]:
-    """Per partition of floor.scans and floor.machines the next offset the store reads, in the present life."""
-    rows = await conn.fetch(_sql("stored_up_to"), [SCANS.name, MACHINES.name])
+    """Per partition of what only senders know (SENT) the next offset the store reads, in the present life."""
+    rows = await conn.fetch(_sql("stored_up_to"), [topic.name for topic in SENT])
     return {(r["topic"], r["partition"]): r["position"] for r in rows}
 
 
@@ -89,6 +89,11 @@ async def markers(conn: asyncpg.Connection, lives: Lives, partition: int) -> lis
 async def plants(conn: asyncpg.Connection) -> list[asyncpg.Record]:
     """All plant models, the first version first."""
     return list(await conn.fetch(_sql("plants")))
+
+
+async def orders(conn: asyncpg.Connection) -> list[asyncpg.Record]:
+    """Of every production order the revision that holds."""
+    return list(await conn.fetch(_sql("orders")))
 
 
 async def alerts(conn: asyncpg.Connection) -> list[asyncpg.Record]:

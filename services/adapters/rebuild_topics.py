@@ -13,7 +13,7 @@ from aiokafka.protocol.api import Request
 from services.adapters.topics import create_topics, wanted_topics
 from services.core.generations import Place
 from services.settings import KafkaSettings
-from services.topology import AGGREGATE_GROUP, ALERT_GROUP, MACHINES, NOTIFY_GROUP, SCANS, STORE_GROUP, TRACK_GROUP
+from services.topology import AGGREGATE_GROUP, ALERT_GROUP, NOTIFY_GROUP, SENT, STORE_GROUP, TRACK_GROUP, partitions
 
 GROUPS = (TRACK_GROUP, AGGREGATE_GROUP, ALERT_GROUP, STORE_GROUP, NOTIFY_GROUP)
 NOBODY = {"", "Empty", "Dead"}
@@ -47,17 +47,17 @@ async def at_work(kafka: KafkaSettings) -> list[str]:
 
 
 async def lengths(kafka: KafkaSettings) -> dict[Place, tuple[int, int]]:
-    """First offset and end of each partition of floor.scans and floor.machines; those of a missing topic are absent.
+    """First offset and end of each partition of what was sent (SENT); those of a missing topic are absent.
 
     The broker is asked for its latest offset, which the embedded broker answers wrongly: it is for a look before the
     topics are made empty, and a rebuild by hand is not for that broker, which forgets by itself.
     """
     there = await _existing(kafka)
     places = [
-        TopicPartition(topic, partition)
-        for topic in (SCANS.name, MACHINES.name)
-        if topic in there
-        for partition in range(kafka.scan_partitions)
+        TopicPartition(topic.name, partition)
+        for topic in SENT
+        if topic.name in there
+        for partition in range(partitions(topic, kafka.scan_partitions, kafka.operation_partitions))
     ]
     if not places:
         return {}

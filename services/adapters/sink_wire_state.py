@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from services import topology
+from services.adapters.plant_master import ORDER_PREFIX, PLANT_PREFIX
 from services.adapters.sink_wire import UNREADABLE, Record, clamp_us, of_this_life, recorded_us, source_of, strictly
 from services.core.resolve import LIMITS
 from services.core.stored import Row, TableRow
@@ -98,6 +99,11 @@ class _Plant(msgspec.Struct):
     model: dict[str, Any]
 
 
+class _Order(msgspec.Struct):
+    order_id: str
+    revision: int
+
+
 class _Machine(msgspec.Struct):
     work_unit_id: str | None = None
     event_time: datetime | None = None
@@ -110,6 +116,7 @@ _operation = msgspec.json.Decoder(_Operation).decode
 _totals = msgspec.json.Decoder(_Totals).decode
 _work_unit = msgspec.json.Decoder(_WorkUnit).decode
 _plant = msgspec.json.Decoder(_Plant).decode
+_order = msgspec.json.Decoder(_Order).decode
 _machine = msgspec.json.Decoder(_Machine).decode
 
 
@@ -157,13 +164,21 @@ def work_unit_row(record: Record, generation: int) -> TableRow | None:
     )  # fmt: skip
 
 
-def plant_row(record: Record) -> TableRow | None:
-    """A row of plant_models; None for the other kinds of master data."""
-    if record.value is None or not (record.key or b"").startswith(b"plant/"):
+def master_row(record: Record) -> TableRow | None:
+    """A row of plant_models or of orders; None for keys of neither kind."""
+    key = record.key or b""
+    if record.value is None:
         return None
-    plant = strictly(_plant, record)
-    model = msgspec.json.encode(_clean_json(plant.model)).decode()
-    return "plant_models", (plant.version, clamp_us(plant.created_us), plant.created_by.replace("\x00", ""), model)
+    if key.startswith(PLANT_PREFIX):
+        plant = strictly(_plant, record)
+        return "plant_models", (
+            plant.version, clamp_us(plant.created_us), plant.created_by.replace("\x00", ""), _json(plant.model)
+        )  # fmt: skip
+    if key.startswith(ORDER_PREFIX):
+        order = strictly(_order, record)
+        document = _json(msgspec.json.decode(record.value))
+        return "orders", (order.order_id.replace("\x00", ""), order.revision, record.offset, document)
+    return None
 
 
 def machine_row(record: Record, generation: int) -> Row | None:
@@ -180,7 +195,7 @@ def machine_row(record: Record, generation: int) -> Row | None:
         event = _Machine()
     recorded = recorded_us(headers.get(topology.RECORDED_HEADER), record.timestamp)
     work_unit = event.work_unit_id or (record.key or b"").decode("utf-8", "replace")
-    counter = None if event.counter is None else msgspec.json.encode(_clean_json(event.counter)).decode()
+    counter = None if event.counter is None else _json(event.counter)
     return (
         _instant(event.event_time, recorded), work_unit.replace("\x00", ""), recorded, record.partition,
         record.offset, generation, source_of(headers), (event.state or "").replace("\x00", "") or None,
@@ -202,6 +217,11 @@ def _instant(time: datetime | None, otherwise: int) -> int:
 
 def _whole(us: float | None) -> int | None:
     return None if us is None else round(us)
+
+
+def _json(value: Any) -> str:
+    """A document as the database takes it."""
+    return msgspec.json.encode(_clean_json(value)).decode()
 
 
 def _clean_json(value: Any) -> Any:

@@ -53,6 +53,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "alert_changes": tuple(_ALERT_COLUMNS.split()),
     "alert_actions": tuple(_ACTION_COLUMNS.split()),
     "plant_models": ("version", "created", "created_by", "model"),
+    "orders": ("order_id", "revision", "offset", "document"),
 }
 """The columns of a row of each table, in its order, as the sink takes it."""
 _COPY_BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)

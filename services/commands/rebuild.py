@@ -24,11 +24,12 @@ from services.adapters.timescale_pool import connect
 from services.adapters.topics import TopicsError
 from services.ports import BrokerAway, TooManyPending
 from services.settings import BadSetting, KafkaSettings
+from services.topology import SENT
 
 DESCRIPTION = """\
 Makes the log anew from the database, as the next generation: for a Kafka that was lost, a topic that was emptied,
-or a stage that ended with 70 and says so. The database is kept as it is; scans, machine events, alerts and plant
-models are written again, units and visits follow. Production orders are not in it: send them again (PUT /v1/orders).
+or a stage that ended with 70 and says so. The database is kept as it is; scans, machine events, alerts, plant models
+and production orders are written again, units and visits follow.
 
   1. Stop every stage, and whatever writes into floor.scans and floor.machines.
   2. floorstream rebuild              says what it would do, and does it where no topic has records
@@ -148,8 +149,9 @@ async def _stopped(kafka: KafkaSettings) -> None:
 
 def _plan(found: Found) -> str:
     begun = " (an interrupted rebuild left them)" if found.lives.unfinished else ""
+    sent = ", ".join(topic.name for topic in SENT)
     return (
-        f"floor.scans and floor.machines have {found.records:,} records{begun}, {found.unstored:,} of them not in the "
-        f"database. With --delete all topics are made empty and filled from the database, as generation "
+        f"{sent} have {found.records:,} records{begun}, {found.unstored:,} of them not "
+        f"in the database. With --delete all topics are made empty and filled from the database, as generation "
         f"{found.lives.newest + 1} 加 --delete 后将清空全部主题，并用数据库中的记录重建为第 {found.lives.newest + 1} 代"
     )

@@ -1,6 +1,7 @@
 """Before a broker that forgets is ended: what it has acknowledged goes into the database.
 
-A barrier behind everything in floor.scans and floor.machines; when the store has read up to it, all before it is kept.
+A barrier behind everything that was sent: scans, machine events, master data. When the store has read up to it, all
+before it is kept.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from services.adapters.rebuild_rows import stored_up_to
 from services.adapters.timescale_pool import connect
-from services.topology import MACHINES, MARKER_HEADER, MARKER_KEY, SCANS
+from services.topology import MARKER_HEADER, MARKER_KEY, SENT
 
 POLL_S = 0.05
 Place = tuple[str, int]
@@ -66,7 +67,7 @@ class KeepAll:
         producer = AIOKafkaProducer(bootstrap_servers=self._broker, acks="all", client_id="floorstream-up")
         try:
             await producer.start()
-            places = [(topic, p) for topic in (SCANS.name, MACHINES.name) for p in await producer.partitions_for(topic)]
+            places = [(topic.name, p) for topic in SENT for p in await producer.partitions_for(topic.name)]
             headers = [(MARKER_HEADER, b"1")]
             sends = [
                 producer.send_and_wait(topic, b"{}", key=MARKER_KEY, partition=partition, headers=headers)

@@ -7,7 +7,7 @@ from services import topology
 from services.adapters.kafka_consumer import lost_log
 from services.adapters.sink_wire import reject_row, scan_row
 from services.adapters.sink_wire_alerts import AlertRows, action_row
-from services.adapters.sink_wire_state import machine_row, plant_row, sample_row, work_unit_row
+from services.adapters.sink_wire_state import machine_row, master_row, sample_row, work_unit_row
 from services.adapters.sink_wire_visits import visits_record
 from services.adapters.timescale_write import Advance, Claim, Flush
 from services.core.errors import BrokenGuarantee, Guarantee
@@ -56,7 +56,7 @@ class Lanes:
             topology.OPERATIONS.name: sample_row,
             topology.MACHINES.name: lambda record: of_table("machine_events", machine_row(record, generation)),
             topology.WORK_UNITS.name: lambda record: work_unit_row(record, generation),
-            topology.MASTER.name: plant_row,
+            topology.MASTER.name: master_row,
             topology.ALERT_ACTIONS.name: lambda record: action_row(record, generation),
         }
         self._alerts = {

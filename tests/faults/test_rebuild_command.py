@@ -1,6 +1,7 @@
 """`floorstream rebuild` on a Kafka whose state was lost: the same rows in the next generation, however often killed."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -13,16 +14,18 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services import topology
+from services.adapters.plant_master import order_key
 from services.commands.verify import verify
-from tests.faults.scans import PARTITIONS, Floor
+from tests.faults.scans import PARTITIONS, Floor, producing
 from tests.faults.topics import empty
 from tests.faults.track_process import TrackProcesses, ended
 from tests.integration.store_process import StoreProcess
 from tests.integration.up_process import command
-from tests.parts import ask, until
+from tests.parts import ask, orders_of, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("real_kafka")]
 UNITS = 60
+MASTER = topology.MASTER.name
 ROWS = {
     "visits": "SELECT unit_id, visit_seq, operation_id, arrived, departed, outcome, flags, repeats, dwell_us"
     " FROM visits WHERE NOT deleted AND generation = (SELECT generation FROM current_generation)",
@@ -57,13 +60,21 @@ class Plant:
             child.send_signal(signal.SIGTERM)
         assert [await ended(child) for child in both] == [0, 0]
 
+    async def order(self, revision: int) -> None:
+        """A production order, as ingest writes it."""
+        order = {"order_id": "O-1", "revision": revision}
+        async with producing(self.floor.broker) as producer:
+            await producer.send_and_wait(MASTER, json.dumps(order).encode(), key=order_key("O-1"), partition=0)
+
     async def stored(self, generation: int) -> None:
-        """Wait until the rows cover all of floor.scans, with what track itself wrote there."""
+        """Wait until the rows cover all of floor.scans, with what track itself wrote there, and the orders."""
         query = "SELECT partition, mark FROM sink_positions WHERE topic = $1 AND generation = $2"
 
         async def covered() -> bool:
             marks = {row[0]: row[1] for row in await ask(self.dsn, query, topology.VISITS.name, generation)}
-            return all(marks.get(partition, -1) >= end - 1 for partition, end in (await self._ends()).items())
+            ordered = await ask(self.dsn, "SELECT revision FROM orders")
+            whole = all(marks.get(partition, -1) >= end - 1 for partition, end in (await self._ends()).items())
+            return whole and [tuple(row) for row in ordered] == [(2,)]
 
         await until(covered, f"generation {generation} is stored", 120)
 
@@ -108,6 +119,8 @@ async def plant(floor: Floor, database: str, workers: TrackProcesses, stores: St
     made = Plant(floor, database, workers, stores)
     async with made.at_work(1):
         await floor.produce(seed=8, units=UNITS, astray=1)
+        await made.order(revision=1)
+        await made.order(revision=2)
         await made.stored(1)
     return made
 
@@ -125,6 +138,7 @@ async def test_a_state_that_was_lost_comes_back_as_the_next_generation(plant: Pl
     async with plant.at_work(2):
         await plant.floor.produce(seed=9, units=UNITS)
         await plant.stored(2)
+    assert await orders_of(plant.floor.broker) == {"O-1": {"order_id": "O-1", "revision": 2}}
     after = await plant.rows()
     assert set(before["visits"]) < set(after["visits"])
     assert set(before["rejects"]) < set(after["rejects"])
@@ -172,7 +186,10 @@ async def test_what_speaks_against_it_is_said_and_nothing_is_changed(plant: Plan
     await plant.floor.send([{"event_id": "new", "unit_id": "NEW", "event_time": "2026-11-20T08:00:00Z",
                              "operation_id": "OP10", "action": "arrive"}])  # fmt: skip
     code, said = await plant.rebuild("--delete")
-    assert (code, "not in the database" in said) == (1, True), said
+    assert (code, "1 records of the log are not in the database" in said) == (1, True), said
+    await plant.order(revision=2)
+    code, said = await plant.rebuild("--delete")
+    assert (code, "2 records of the log are not in the database" in said) == (1, True), said
     async with plant.at_work(1):
         await plant.stored(1)
     code, said = await plant.rebuild("--delete")

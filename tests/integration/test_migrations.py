@@ -15,7 +15,7 @@ from services.embedded.timescale import TimescaleApache
 from tests.parts import ask
 
 TABLES = {
-    "alert_actions", "notifications", "notify_attempts", "notify_channels", "notify_positions",
+    "alert_actions", "notifications", "notify_attempts", "notify_channels", "notify_positions", "orders",
     "alert_changes", "alerts", "epcis_captures", "generations",
     "api_keys", "machine_events", "operation_samples", "plant_models", "raw_scans", "rejects", "schema_migrations",
     "machine_shifts", "machine_states", "plant_samples", "sink_positions", "units", "visits",

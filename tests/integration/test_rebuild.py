@@ -1,5 +1,6 @@
 """The log filled again from the database: the same scans bring the same rows, in the next generation."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,12 +9,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.plant import load_plant
 from services import topology
 from services.adapters.alert_log import AlertReading
+from services.adapters.plant_master import order_key
 from services.adapters.rebuild import Life, OtherPartitions, fill_log
 from services.commands.verify import verify
 from services.core.identity import partition_of
 from services.settings import KafkaSettings
 from tests.faults.scans import PLANT, events
-from tests.parts import OPERATION_PARTITIONS, SCAN_PARTITIONS, ask, make_topics
+from tests.parts import OPERATION_PARTITIONS, SCAN_PARTITIONS, ask, make_topics, orders_of
 from tests.stored_floor import SCANS, Record, StoredFloor
 
 MACHINES = topology.MACHINES.name
@@ -161,6 +163,16 @@ async def test_lives_before_the_last_whole_one_are_forgotten(fresh_broker: str, 
         await floor.store(database)
     kept = await ask(database, "SELECT DISTINCT generation FROM raw_scans ORDER BY 1")
     assert [row[0] for row in kept] == [2, 3]
+
+
+async def test_what_was_ordered_holds_in_the_next_life(fresh_broker: str, database: str) -> None:
+    floor = first_life()
+    orders = [{"order_id": "WH/1", "revision": revision, "quantity": f"{revision}.50"} for revision in (1, 3, 2)]
+    for order in orders:
+        floor.put(topology.MASTER.name, 0, order_key("WH/1"), json.dumps(order).encode())
+    await floor.store(database)
+    await filled(fresh_broker, database)
+    assert await orders_of(fresh_broker) == {"WH/1": orders[1]}
 
 
 async def test_another_number_of_partitions_is_refused(fresh_broker: str, database: str) -> None:

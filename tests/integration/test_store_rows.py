@@ -15,7 +15,7 @@ from services import topology
 from services.adapters import sink_wire
 from services.adapters import timescale_read as read
 from services.adapters.sink_wire import LONGEST_INSTANT_US, reject_row, scan_row
-from services.adapters.sink_wire_state import machine_row, plant_row, sample_row
+from services.adapters.sink_wire_state import machine_row, master_row, sample_row
 from services.adapters.sink_wire_visits import visits_record
 from services.adapters.timescale_pool import connect, open_pool
 from services.adapters.timescale_retry import until_done
@@ -170,7 +170,7 @@ async def test_the_other_topics_become_rows(pool: asyncpg.Pool, conn: asyncpg.Co
     samples = [sample_row(Record(encoded({**state, "as_of_us": T0 + at}))) for at in (1_900_000, 1_500_000)]
     await write(
         pool,
-        **by_table(*samples, plant_row(Record(encoded(plant), b"plant/2"))),
+        **by_table(*samples, master_row(Record(encoded(plant), b"plant/2"))),
         rejects=[reject_row(Record(encoded(reject)), 1)] * 2,
         machine_events=[
             machine_row(Record(encoded({**machine, "event_id": "m-1"})), 1),
@@ -192,6 +192,31 @@ async def test_the_other_topics_become_rows(pool: asyncpg.Pool, conn: asyncpg.Co
     assert [tuple(row) for row in machines] == [
         ("M1", half_second, "Execute", "m-1"), ("M2", T0, None, None), ("M3", half_second, "Execute", None),
     ]  # fmt: skip
+
+
+async def test_of_an_order_the_highest_revision_is_kept_and_of_that_the_first_record(
+    pool: asyncpg.Pool, conn: asyncpg.Connection
+) -> None:
+    def order(offset: int, revision: int, quantity: str) -> TableRow | None:
+        said = {"order_id": "订单/1", "revision": revision, "quantity": quantity, "sequence": 1.50}
+        return master_row(Record(encoded(said), "order/订单/1".encode(), offset))
+
+    await write(pool, **by_table(order(3, 2, "second"), order(4, 2, "lost"), order(1, 1, "first")))
+    await write(pool, **by_table(order(5, 2, "lost later"), order(1, 1, "read again")))
+    (stored,) = await conn.fetch("SELECT order_id, revision, document FROM orders")
+    assert (stored["order_id"], stored["revision"]) == ("订单/1", 2)
+    assert json.loads(stored["document"])["quantity"] == "second"
+    await write(pool, **by_table(order(6, 4, "newest"), order(5, 3, "third")))
+    assert [row["quantity"] for row in await conn.fetch("SELECT document ->> 'quantity' AS quantity FROM orders")] == [
+        "newest"
+    ]
+
+
+async def test_master_data_of_another_kind_is_passed_over_and_a_broken_order_is_not() -> None:
+    assert master_row(Record(b"{}", topology.MARKER_KEY)) is None
+    assert master_row(Record(None, b"order/O")) is None
+    with pytest.raises(BrokenGuarantee, match=r"floor\.master/0 offset 7"):
+        master_row(Record(b'{"order_id": "O"}', b"order/O", 7, topic=topology.MASTER.name))
 
 
 async def test_the_plant_totals_of_a_second_are_its_newest(pool: asyncpg.Pool, conn: asyncpg.Connection) -> None:

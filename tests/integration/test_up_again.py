@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from services.embedded.process import free_port
@@ -48,3 +49,21 @@ def test_three_runs_on_one_directory_are_one_log(tmp_path: Path, how: str) -> No
             assert folded.returncode == 0, folded.stderr
     for name in ("visits.csv", "operations.csv", "units.csv"):
         assert (tmp_path / "exported" / name).read_bytes() == (tmp_path / "folded" / name).read_bytes(), name
+
+
+def test_what_was_ordered_holds_in_the_next_run(tmp_path: Path) -> None:
+    plant = tmp_path / "plant.yaml"
+    plant.write_text(PLANT, "utf-8")
+    words = ("up", "--port", str(free_port()), "--plant", str(plant))
+    with Running(tmp_path, *words) as up:
+        for quantity in ("5", "7.50"):
+            answer = httpx.put(f"{up.address}/v1/orders/O-1", json={"product_id": "P1", "quantity": quantity})
+            assert answer.is_success, answer.text
+        before = httpx.get(f"{up.address}/v1/orders/O-1").json()
+        up.interrupt()  # at once: nobody has waited for the database
+    with Running(tmp_path, *words) as up:
+        assert httpx.get(f"{up.address}/v1/orders/O-1").json() == before
+        answer = httpx.put(
+            f"{up.address}/v1/orders/O-1", json={"product_id": "P1", "quantity": "9"}, headers={"If-Match": '"2"'}
+        )
+        assert (answer.status_code, answer.json()["revision"]) == (200, 3), answer.text

@@ -44,6 +44,9 @@ ORDER BY "offset"
 -- name: plants
 SELECT version, created, created_by, model FROM plant_models ORDER BY version
 
+-- name: orders
+SELECT order_id, document FROM orders ORDER BY order_id
+
 -- name: alerts
 -- The newest version of each alert. What notify has told may be ahead of what the store had written.
 SELECT a.*,

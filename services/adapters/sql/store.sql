@@ -210,6 +210,16 @@ ON CONFLICT (version) DO UPDATE
 SET created = excluded.created, created_by = excluded.created_by, model = excluded.model
 WHERE excluded.created > t.created
 
+-- name: orders
+-- Of a revision that was written twice the first holds.
+INSERT INTO orders AS t (order_id, revision, "offset", document)
+SELECT DISTINCT ON (order_id) order_id, revision, "offset", document
+FROM staging_orders
+ORDER BY order_id, revision DESC, "offset"
+ON CONFLICT (order_id) DO UPDATE
+SET revision = excluded.revision, "offset" = excluded."offset", document = excluded.document
+WHERE excluded.revision > t.revision
+
 -- name: alert_changes
 -- Every version, and of each alert the newest. A version may come again, word for word.
 WITH newest AS (
