@@ -94,6 +94,17 @@ async def test_a_file_that_fails_leaves_nothing_of_itself(database: str, tmp_pat
     assert "half" not in await names(database, "BASE TABLE")
 
 
+async def test_orders_written_before_there_was_a_table_are_read_again(empty_database: str, tmp_path: Path) -> None:
+    shutil.copytree(MIGRATIONS, tmp_path / "before", ignore=shutil.ignore_patterns("019_*"))
+    await migrate(empty_database, tmp_path / "before")
+    place = "INSERT INTO sink_positions (topic, partition, generation, position, epoch) VALUES ($1, 0, 1, 7, 1)"
+    for topic in ("floor.master", "floor.scans"):
+        await ask(empty_database, place, topic)
+    await migrate(empty_database)
+    positions = await ask(empty_database, "SELECT topic, position FROM sink_positions ORDER BY topic")
+    assert [tuple(row) for row in positions] == [("floor.master", 0), ("floor.scans", 7)]
+
+
 async def test_readers_see_nothing_in_a_new_database(database: str) -> None:
     for view in ("open_visits", "operations_now"):
         assert await ask(database, f"SELECT * FROM {view}") == []
