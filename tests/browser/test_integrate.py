@@ -24,6 +24,15 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("curl") is None, reason="no curl (Debian: apt-get install curl)"),
 ]
 VERDICTS = "[...document.querySelectorAll('#verdict p')].map((one) => one.textContent)"
+FIRST_ANSWERS = """(() => {
+  const [asked, answer] = [window.fetch, { events: [{ fate: "UNDECIDED", sentence: { en: "in a moment" } }] }];
+  let times = 0;
+  window.fetch = async (address, ...how) => {
+    const early = String(address).startsWith("/v1/events/") && (times += 1) < 3;
+    return early ? new Response(JSON.stringify(answer)) : asked(address, ...how);
+  };
+})()"""
+"""Of a track that takes its time."""
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +78,13 @@ async def test_a_file_is_replayed_and_an_edge_file_is_right_as_they_stand(
     assert "edge.yaml" in typed(checked, where=tmp_path, home=demo.home)
 
 
-async def test_a_scan_is_checked_sent_and_followed(page: Page, demo: Running) -> None:
+@pytest.mark.parametrize("undecided", [None, "pending", "forwarded"])
+async def test_a_scan_is_checked_sent_and_followed(page: Page, demo: Running, undecided: str | None) -> None:
     await page.go(f"{demo.address}/integrate?lang=en")
     await page.until(READY, SECONDS)
-    await page.ask("document.querySelector('#unit').value = 'TRIED-1'")
+    if undecided:
+        await page.ask(FIRST_ANSWERS.replace("UNDECIDED", undecided))
+    await page.ask(f"document.querySelector('#unit').value = 'TRIED-{undecided}'")
     assert await page.ask("document.querySelector('#send').disabled")
     await page.ask("document.querySelector('#check').click()")
     await page.until("!document.querySelector('#send').disabled", SECONDS)

@@ -4,6 +4,7 @@ import { language, word } from "/board/words.js";
 
 const FATE_TRIES = 60;
 const FATE_PAUSE_MS = 500;
+const UNDECIDED = ["pending", "forwarded"];
 const MOST_REJECTS = 20;
 const headers = () => ({ "Accept-Language": language });
 
@@ -26,8 +27,8 @@ export async function attempt(ingest, { path, body, key, validate, source }) {
   }
 }
 
-// The sentence that says what became of an event, null where it did not come in half a minute. `again`: an event of this
-// id was refused before, which is not what is asked about.
+// The sentence that says what became of an event, or after half a minute how far it came; null where it did not come.
+// `again`: an event of this id was refused before, which is not what is asked about.
 export async function fateOf(eventId, again = false) {
   let said = null;
   for (let tries = 0; tries < FATE_TRIES; tries += 1) {
@@ -35,7 +36,7 @@ export async function fateOf(eventId, again = false) {
       const answer = await fetch(`/v1/events/${encodeURIComponent(eventId)}`, { headers: headers() });
       const events = answer.ok ? (await answer.json()).events : [];
       if (events.length) said = events.map((event) => event.sentence[language]).join(" ");
-      if (events.some((event) => !again || event.fate !== "refused")) return said;
+      if (events.some(({ fate }) => !UNDECIDED.includes(fate) && !(again && fate === "refused"))) return said;
     } catch { /* asked again */ }
     await new Promise((resume) => setTimeout(resume, FATE_PAUSE_MS));
   }
