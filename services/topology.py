@@ -129,7 +129,7 @@ TOPICS: tuple[Topic, ...] = (
     SCANS, VISITS, REJECTS, PARTIALS, OPERATIONS, MACHINES, WORK_UNITS, ALERTS, ALERT_ACTIONS, MASTER
 )  # fmt: skip
 SENT: tuple[Topic, ...] = (SCANS, MACHINES, MASTER)
-"""What was sent to us, and what a log is made anew of: nothing else says it."""
+"""What was sent to us and nothing else says: what is of it in no row is lost with the log."""
 
 STAGES: tuple[str, ...] = ("ingest", "track", "aggregate", "alert", "store", "notify", "show")
 """In the order of the road; each is a folder, a process and a consumer group of its own."""
